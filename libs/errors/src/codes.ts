@@ -1,0 +1,47 @@
+/** Every code, with what it says happened and what to do about it. Grouped by the folder that raises it; keep each group sorted. */
+export const ATS_CODES = {
+  // config
+  ATS_CONFIG_INVALID: { what: 'a configuration value is missing or wrong', todo: 'Set it as shown by --help.' },
+  ATS_SECRET_EXPOSED: { what: 'a secret file can be read by others', todo: 'Run chmod 600 on it.' },
+  // events
+  ATS_EVENT_MALFORMED: { what: 'the bytes are not an event of this topic', todo: 'Encode it with the schema in schemas/.' },
+  ATS_EVENT_SCHEMA_UNKNOWN: { what: 'the schema id is not one of this topic', todo: 'Register the schema first.' },
+  ATS_FIELD_NOT_CANONICAL: { what: 'a field element is not below the field modulus', todo: 'Send the canonical 32 bytes.' },
+  ATS_SCHEMA_INCOMPATIBLE: { what: 'the registry refused the schema', todo: 'Change it so that old records can still be read.' },
+  // proofs
+  ATS_CIRCUIT_MISSING: { what: 'the files of a circuit are not there', todo: 'Restore circuits/ or run make ceremony.' },
+  ATS_PROOF_MALFORMED: { what: 'the bytes are not a proof', todo: 'Send A, B, C as 256 big-endian bytes.' },
+  ATS_PROOF_FAILED: { what: 'no proof could be made', todo: 'Check the inputs against the statement.' },
+  ATS_STATEMENT_UNSATISFIED: { what: 'the inputs do not satisfy the statement', todo: 'Check the named rule.' },
+  // stream
+  ATS_BROKER_UNREACHABLE: { what: 'no Kafka broker answers', todo: 'Start it or correct ATTESTREAM_KAFKA_BROKERS; retrying.' },
+  ATS_RECORD_TOO_LARGE: { what: 'the record is larger than its topic takes', todo: 'Send less in one event.' },
+  ATS_TOPIC_MISMATCH: { what: 'a topic exists with other settings', todo: 'Make a new topic generation; partition counts never change.' },
+  // registry
+  ATS_REGISTRY_UNREACHABLE: { what: 'the schema registry does not answer', todo: 'Start it or correct ATTESTREAM_REGISTRY_URL; retrying.' },
+  // chain
+  ATS_CHAIN_DIVERGED: { what: 'a finalized block has changed', todo: 'Stop and find out which chain is right; nothing is written until then.' },
+  ATS_CHAIN_UNREACHABLE: { what: 'the chain node does not answer', todo: 'Start it or correct ATTESTREAM_CHAIN_RPC_URL; retrying.' },
+  ATS_CHAIN_WRONG: { what: 'the chain is not the one that was deployed to', todo: 'Point ATTESTREAM_CHAIN_RPC_URL at the chain of the deployment file.' },
+  ATS_DEPLOYMENT_INVALID: { what: 'the deployment file cannot be used', todo: 'Deploy again or restore it.' },
+  ATS_REGISTRATION_REFUSED: { what: 'the device cannot be registered', todo: 'Correct the named evidence.' },
+  // verdict
+  ATS_PARAMETERS_INVALID: { what: 'the parameter set cannot be used', todo: 'Publish a corrected version.' },
+  // edge
+  ATS_OUTBOX_CORRUPT: { what: 'the outbox has a record that cannot be read', todo: 'It was set aside; send the named file to the operator.' },
+  ATS_SENSOR_ALREADY_SIGNED: { what: 'the sensor has signed another window for this stream and epoch', todo: 'Use the window it signed.' },
+  ATS_SENSOR_GONE: { what: 'the sensor process has ended', todo: 'It is started again; see its log.' },
+  ATS_SEALED_UNREADABLE: { what: 'the sealed payload cannot be opened', todo: 'Use the household key that it was sealed to.' },
+  // icinga
+  ATS_ICINGA_REFUSED: { what: 'Icinga2 refused a request', todo: 'Check the permissions of the ApiUser and the object names.' },
+  ATS_ICINGA_UNREACHABLE: { what: 'Icinga2 does not answer', todo: 'Start it or correct ATTESTREAM_ICINGA_URL; retrying.' },
+  // stack
+  ATS_ALREADY_RUNNING: { what: 'another instance uses this data folder', todo: 'Stop it first, or set ATTESTREAM_HOME.' },
+  ATS_PART_FAILED: { what: 'a part of the stack did not start', todo: 'Read its log.' },
+  ATS_PORT_IN_USE: { what: 'a port is taken', todo: 'Free it or set ATTESTREAM_PORT_BASE.' },
+  ATS_PREREQUISITE_MISSING: { what: 'a program is missing', todo: 'Run make doctor.' },
+  ATS_STAGE_MISSING: { what: 'a stage of the main job did not come', todo: 'Read the logs of the named stage.' },
+  ATS_INTERNAL: { what: 'an unexpected failure', todo: 'Please report it with the log.' },
+} as const satisfies Record<string, { what: string; todo: string }>;
+
+export type AtsCode = keyof typeof ATS_CODES;
