@@ -1,0 +1,8 @@
+/** The real parts as child processes: where their programs are, how each starts, is ready and stops. What runs on them (topics, contracts, objects) does not belong here. */
+export { startAnvil, LOCAL_CHAIN_ID, type AnvilPart, type StartAnvilParameters } from './anvil.js';
+export { startIcinga, type IcingaPart, type StartIcingaParameters } from './icinga.js';
+export { startKafka, type KafkaPart, type StartKafkaParameters } from './kafka.js';
+export { startPart, type Part, type PartExit, type StartPartParameters } from './part.js';
+export { answers, canBind, freePorts } from './ports.js';
+export { startRegistry, type RegistryPart, type StartRegistryParameters } from './registry.js';
+export { cacheFolder, repositoryRoot, resolveTools, systemProgram, type Tools } from './tools.js';
