@@ -1,0 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { readConfigs } from '../scripts/document.js';
+import { configurationPage } from './document.js';
+
+it('docs/configuration.md is what the apps\' configurations say (npm run docs:configuration)', async () => {
+  expect(readFileSync(new URL('../../../docs/configuration.md', import.meta.url), 'utf8')).toBe(configurationPage(await readConfigs()));
+});
