@@ -1,0 +1,55 @@
+# GNU make and bash drive everything. `make run` and `make test` need nothing but git and make on Debian or Ubuntu.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+export ATTESTREAM_HOME ?= $(CURDIR)/.attestream
+node := bin/node
+cli := $(node) --enable-source-maps dist/apps/cli/src/main.js
+sources := $(shell find apps libs -name '*.ts' -not -name '*.spec.ts' 2>/dev/null) tsconfig.base.json tsconfig.build.json package-lock.json
+
+.PHONY: help run test doctor reset deps build lint docs ceremony ceremony-verify check-bare
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-16s %s\n' "$$name" "$$text"; done
+
+run: deps build ## start everything and watch it (ONCE=1: do the main job once, check it, stop; KEEP=1: leave it running)
+	@exec $(cli) run $(if $(filter-out 0,$(ONCE)),--once) $(if $(filter-out 0,$(KEEP)),--keep)
+
+test: deps ## every test, on ports and folders of its own
+	@scripts/test
+
+doctor: ## what is here, what is missing and how to get it
+	@scripts/doctor
+
+reset: deps build ## forget all data of make run
+	@$(cli) reset
+
+deps: ## install what is missing, from Debian, npm, Maven Central and PyPI
+	@scripts/install-prerequisites
+	@scripts/install-node-modules
+	@scripts/install-tools
+
+build: dist/.stamp ## compile the apps
+
+dist/.stamp: $(sources)
+	@scripts/install-node-modules
+	@printf '  build    dist\n' >&2
+	@$(node) node_modules/typescript/bin/tsc -p tsconfig.build.json
+	@touch $@
+
+lint: deps ## types and lint
+	@scripts/lint
+
+docs: deps build ## write docs/configuration.md from the apps' own configuration
+	@scripts/docs
+
+ceremony: deps ## make the circuits' keys again from nothing
+	@circuits/ceremony.sh
+
+ceremony-verify: deps ## check the committed keys against a powers-of-tau file (PTAU=file)
+	@circuits/ceremony-verify.sh "$(PTAU)"
+
+check-bare: ## run both commands in a fresh Debian that holds git and make only (needs root)
+	@scripts/check-bare

@@ -1,0 +1,26 @@
+import { readFileSync } from 'node:fs';
+
+/** A process for good: a pid alone may be another's after a while. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Clock ticks from boot to its start: field 22 of /proc/PID/stat (proc(5)). */
+  readonly startTicks: string;
+}
+
+/** Who runs under this pid now; undefined when nobody does, or only a zombie. */
+export function identityOf(pid: number): ProcessIdentity | undefined {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch {
+    return undefined; // no such process
+  }
+  // The name, field 2, is in parentheses and may hold blanks and parentheses itself.
+  const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const startTicks = fields[18];
+  return state === 'Z' || startTicks === undefined ? undefined : { pid, startTicks };
+}
+
+export function isAlive(identity: ProcessIdentity): boolean {
+  return identityOf(identity.pid)?.startTicks === identity.startTicks;
+}
