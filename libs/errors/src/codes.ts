@@ -15,8 +15,12 @@ export const ATS_CODES = {
   ATS_STATEMENT_UNSATISFIED: { what: 'the inputs do not satisfy the statement', todo: 'Check the named rule.' },
   // stream
   ATS_BROKER_UNREACHABLE: { what: 'no Kafka broker answers', todo: 'Start it or correct ATTESTREAM_KAFKA_BROKERS; retrying.' },
+  ATS_CLIENT_UNKNOWN: { what: 'the installed kafkajs is not the one whose faults are repaired here', todo: 'Run npm ci, or review libs/stream/src/kafkajs.ts for the new version.' },
+  ATS_CONSUMER_ENDED: { what: 'the Kafka consumer has ended', todo: 'Start the process again; it goes on from the last commit.' },
+  ATS_LOG_UNREADABLE: { what: 'a log cannot be read as far as it must be', todo: 'Look for a hanging transaction or a lost log before anything is written.' },
   ATS_RECORD_TOO_LARGE: { what: 'the record is larger than its topic takes', todo: 'Send less in one event.' },
   ATS_TOPIC_MISMATCH: { what: 'a topic exists with other settings', todo: 'Make a new topic generation; partition counts never change.' },
+  ATS_TOPIC_MISSING: { what: 'a topic does not exist', todo: 'Create the topics first.' },
   // registry
   ATS_REGISTRY_UNREACHABLE: { what: 'the schema registry does not answer', todo: 'Start it or correct ATTESTREAM_REGISTRY_URL; retrying.' },
   // chain

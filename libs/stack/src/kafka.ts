@@ -64,6 +64,8 @@ function serverProperties(data: string, port: number, controllerPort: number): s
     'min.insync.replicas': 1,
     'offsets.topic.replication.factor': 1,
     'offsets.topic.num.partitions': 4,
+    // A group's offsets outlive its consumers: a gate that was away for longer than the default week would begin again at the start.
+    'offsets.retention.minutes': 2_147_483_647,
     'transaction.state.log.replication.factor': 1,
     'transaction.state.log.min.isr': 1,
     'transaction.state.log.num.partitions': 4,

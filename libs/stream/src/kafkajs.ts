@@ -1,0 +1,77 @@
+import { createRequire } from 'node:module';
+import type * as KafkaJs from 'kafkajs';
+import { AtsError } from '#libs/errors';
+import { hideAborted, type FetchedPartition } from './hide-aborted.js';
+
+/**
+ * kafkajs, with two faults repaired before anything uses it. Nothing else in the project may import kafkajs.
+ *
+ * 1. Its read_committed delivers aborted records where transactions overlap (see {@link hideAborted}). Both faults are repaired on prototypes,
+ *    so that it does not matter who loaded kafkajs first, and every reader of every process and of every Jest registry gets it.
+ * 2. Its header decoder copies all headers for each header (13,000 of them fit in 64 KiB and cost seconds) and looks names up on an object, so that a
+ *    header named `toString` comes back with a function in it. Anybody who may write can send both.
+ */
+const require = createRequire(import.meta.url);
+
+/** The version whose sources were read and measured; another one is refused, not hoped for. */
+const KNOWN_VERSION = '2.2.4';
+
+process.env['KAFKAJS_NO_PARTITIONER_WARNING'] = '1';
+repair();
+
+export const { Kafka, logLevel } = require('kafkajs') as typeof KafkaJs;
+export type { Admin, Consumer, EachBatchPayload, Kafka as KafkaJsClient, LogEntry, Producer, Transaction } from 'kafkajs';
+
+/** What kafkajs hands to a partition assigner (its documented extension point), as far as it is used here. */
+export interface Cluster {
+  connect(): Promise<void>;
+  refreshMetadata(): Promise<void>;
+  addTargetTopic(topic: string): Promise<void>;
+  findLeaderForPartitions(topic: string, partitions: number[]): Record<string, number[]>;
+  findBroker(node: { nodeId: string }): Promise<Broker>;
+  findGroupCoordinator(group: { groupId: string }): Promise<Broker>;
+}
+
+export interface Broker {
+  fetch(request: { isolationLevel: number; maxWaitTime: number; minBytes: number; maxBytes: number;
+    topics: { topic: string; partitions: { partition: number; fetchOffset: string; maxBytes: number }[] }[] }): Promise<{ responses: { topicName: string; partitions: FetchedPartition[] }[] }>;
+  listOffsets(request: { isolationLevel: number; topics: { topic: string; partitions: { partition: number; timestamp: number }[] }[] }): Promise<OffsetsResponse>;
+  offsetFetch(request: { groupId: string; topics: { topic: string; partitions: { partition: number }[] }[] }): Promise<OffsetsResponse>;
+  leaveGroup(request: { groupId: string; memberId: string }): Promise<unknown>;
+}
+
+interface OffsetsResponse { responses: { partitions: { partition: number; offset: string }[] }[] }
+
+/** A header as the repaired decoder hands it out: in arrival order, repeated names repeated. */
+export interface DecodedHeader { key: string; value: Buffer | null }
+
+function repair(): void {
+  const { version } = require('kafkajs/package.json') as { version: string };
+  if (version !== KNOWN_VERSION) throw new AtsError('ATS_CLIENT_UNKNOWN', `kafkajs ${version} is installed, not ${KNOWN_VERSION}`);
+  repairReadCommitted(prototypeOf<Pick<Broker, 'fetch'>>('kafkajs/src/broker/index.js', 'fetch'));
+  repairHeaders(prototypeOf<{ readVarIntArray(reader: unknown): unknown[] }>('kafkajs/src/protocol/decoder.js', 'readVarIntArray'));
+}
+
+function prototypeOf<T extends object>(file: string, method: keyof T & string): T {
+  const type = require(file) as { prototype?: T };
+  if (typeof type.prototype?.[method] !== 'function') throw new AtsError('ATS_CLIENT_UNKNOWN', `${file} has no method ${method}`);
+  return type.prototype;
+}
+
+function repairReadCommitted(broker: Pick<Broker, 'fetch'>): void {
+  const fetch = broker.fetch;
+  broker.fetch = async function (this: Broker, request) {
+    const response = await fetch.call(this, request);
+    for (const topic of response.responses) topic.partitions.forEach(hideAborted);
+    return response;
+  };
+}
+
+/** kafkajs reads arrays with varint lengths for record headers alone, and folds what it gets with `reduce`: the list itself is the better result. */
+function repairHeaders(decoder: { readVarIntArray(reader: unknown): unknown[] }): void {
+  const readVarIntArray = decoder.readVarIntArray;
+  decoder.readVarIntArray = function (reader) {
+    const headers = readVarIntArray.call(this, reader);
+    return Object.defineProperty(headers, 'reduce', { value: () => headers });
+  };
+}

@@ -1,0 +1,137 @@
+import type { KafkaRecord } from '#libs/events';
+import type { KafkaClient } from './client.js';
+import { isPassing, lasting } from './failures.js';
+import type { Broker, Cluster, Consumer } from './kafkajs.js';
+import { toKafkaRecord } from './records.js';
+import { backoff, pause, within } from './time.js';
+
+/** Isolation levels of ListOffsets and Fetch. */
+const READ_UNCOMMITTED = 0;
+const READ_COMMITTED = 1;
+
+/** Longer than any answer of a broker that works; kafkajs has its own time-outs below it, but not everywhere. */
+const ANSWER_MS = 15_000;
+const FETCH_BYTES = 4 << 20;
+
+export interface Fetched {
+  records: KafkaRecord[];
+  /** Where to read on: past transaction markers and aborted records too. */
+  next: bigint;
+  highWatermark: bigint;
+  /** Where read_committed ends: the first offset of the oldest open transaction. */
+  lastStable: bigint;
+}
+
+export interface Persistence {
+  /** How long to retry what may pass. */
+  patienceMs: number;
+  signal?: AbortSignal;
+}
+
+/**
+ * A connection to the log that joins no group. kafkajs hands its cluster object to each partition assigner, a documented extension point; the consumer
+ * that it belongs to never runs. After a failure the whole session is replaced, so that no broken connection or stale leader outlives it.
+ */
+export class LogSession {
+  #open: { consumer: Consumer; cluster: Cluster; connected: Promise<void> } | undefined;
+  #closed = false;
+
+  constructor(private readonly kafka: KafkaClient, private readonly role: string) {}
+
+  /** @param timestamp milliseconds, or -1 for the end, -2 for the start. Undefined when no record is that new. */
+  async offset(topic: string, partition: number, timestamp: number, isolation: 'high watermark' | 'last stable', persistence: Persistence): Promise<bigint | undefined> {
+    const isolationLevel = isolation === 'high watermark' ? READ_UNCOMMITTED : READ_COMMITTED;
+    return await this.ask(`offsets of ${topic}[${partition}]`, persistence, async (cluster) => {
+      const leader = await leaderOf(cluster, topic, partition);
+      const { responses } = await leader.listOffsets({ isolationLevel, topics: [{ topic, partitions: [{ partition, timestamp }] }] });
+      const offset = BigInt(responses[0]!.partitions[0]!.offset);
+      return offset < 0n ? undefined : offset;
+    });
+  }
+
+  /** The raw committed offset: -1 when the group has none. */
+  async committed(groupId: string, topic: string, partition: number, persistence: Persistence): Promise<bigint> {
+    return await this.ask(`committed offset of ${groupId} for ${topic}[${partition}]`, persistence, async (cluster) => {
+      const coordinator = await cluster.findGroupCoordinator({ groupId });
+      const { responses } = await coordinator.offsetFetch({ groupId, topics: [{ topic, partitions: [{ partition }] }] });
+      return BigInt(responses[0]!.partitions[0]!.offset);
+    });
+  }
+
+  /** One fetch at read_committed; waits up to `maxWaitMs` for a record. */
+  async fetch(topic: string, partition: number, from: bigint, maxWaitMs: number, persistence: Persistence): Promise<Fetched> {
+    return await this.ask(`records of ${topic}[${partition}] from ${from}`, persistence, async (cluster) => {
+      const leader = await leaderOf(cluster, topic, partition);
+      const { responses } = await leader.fetch({
+        isolationLevel: READ_COMMITTED, maxWaitTime: maxWaitMs, minBytes: 1, maxBytes: FETCH_BYTES,
+        topics: [{ topic, partitions: [{ partition, fetchOffset: from.toString(), maxBytes: FETCH_BYTES }] }],
+      });
+      const { messages, highWatermark, lastStableOffset } = responses[0]!.partitions[0]!;
+      const next = messages.length === 0 ? from : BigInt(messages.at(-1)!.offset) + 1n;
+      return {
+        records: messages.filter((m) => !m.isControlRecord && BigInt(m.offset) >= from).map((m) => toKafkaRecord(topic, partition, m)),
+        next: next > from ? next : from,
+        highWatermark: BigInt(highWatermark),
+        lastStable: BigInt(lastStableOffset),
+      };
+    });
+  }
+
+  /** Takes a member out of a group, on behalf of a process that died. */
+  async leaveGroup(groupId: string, memberId: string, persistence: Persistence): Promise<void> {
+    await this.ask(`leaving group ${groupId}`, persistence, async (cluster) => {
+      await (await cluster.findGroupCoordinator({ groupId })).leaveGroup({ groupId, memberId });
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#drop();
+  }
+
+  private async ask<T>(what: string, { patienceMs, signal }: Persistence, request: (cluster: Cluster) => Promise<T>): Promise<T> {
+    const deadline = Date.now() + patienceMs;
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await within(ANSWER_MS, what, this.#connected().then(request));
+      } catch (error) {
+        await this.#drop();
+        if (!isPassing(error) || Date.now() > deadline || signal?.aborted || this.#closed) throw lasting(this.kafka.brokers, what, error);
+        await pause(backoff(attempt, 50, 2000), signal);
+      }
+    }
+  }
+
+  async #connected(): Promise<Cluster> {
+    this.#open ??= this.#connect();
+    const { cluster, connected } = this.#open;
+    await connected;
+    return cluster;
+  }
+
+  #connect(): { consumer: Consumer; cluster: Cluster; connected: Promise<void> } {
+    let cluster: Cluster | undefined;
+    const consumer = this.kafka.watched(this.kafka.role(this.role, { retries: 2 }).consumer({
+      groupId: 'never-joined',
+      allowAutoTopicCreation: false,
+      partitionAssigners: [(config) => {
+        cluster = (config as unknown as { cluster: Cluster }).cluster;
+        return { name: 'none', version: 0, assign: async () => [], protocol: () => ({ name: 'none', metadata: Buffer.alloc(0) }) };
+      }],
+    }));
+    return { consumer, cluster: cluster!, connected: consumer.connect() };
+  }
+
+  async #drop(): Promise<void> {
+    const open = this.#open;
+    this.#open = undefined;
+    // What fails while a broken connection is taken down tells nothing: its successor is new.
+    await open?.connected.then(() => within(2000, 'disconnecting', open.consumer.disconnect())).catch(() => undefined);
+  }
+}
+
+async function leaderOf(cluster: Cluster, topic: string, partition: number): Promise<Broker> {
+  await cluster.addTargetTopic(topic);
+  const [nodeId] = Object.keys(cluster.findLeaderForPartitions(topic, [partition]));
+  return await cluster.findBroker({ nodeId: nodeId! });
+}
