@@ -1,0 +1,135 @@
+import { AtsError } from '#libs/errors';
+import { windowDigest, windowFromJson, windowToJson, type SignedWindow } from '#libs/edge';
+import { sensorPublicKey, signDigest } from '#libs/proofs';
+import { AppendFile, replaceFile, type Damage } from '../durable/append-file.js';
+import { EpochRanges, type EpochRange } from '../durable/epoch-ranges.js';
+import { Serial } from '../durable/serial.js';
+
+/** Windows kept a stream, newest first: the ones the agent has not taken yet, and those whose signature can still be given again. */
+const KEPT_WINDOWS = 256;
+
+/** The journal is written anew when it has grown by this much since it last was. */
+const COMPACT_BYTES = 4 << 20;
+
+type Entry =
+  | { type: 'window'; window: Record<string, unknown> }
+  | { type: 'taken'; stream: string; epoch: number }
+  | { type: 'signed'; ranges: Record<string, EpochRange[]> }
+  | { type: 'floor'; epoch: number };
+
+/**
+ * The sensor's memory: one signed window a stream and epoch, for ever. A signature leaves only after its window is on disk, so that no
+ * crash makes the sensor sign another one. When the memory itself is damaged, every epoch up to the present one counts as signed.
+ */
+export class SigningJournal {
+  readonly #signed = new Map<string, EpochRanges>();
+  readonly #kept = new Map<string, SignedWindow>();   // in order of signing
+  readonly #untaken = new Set<string>();
+  readonly #serial = new Serial();
+  #floor = -1;
+  #compactAt = COMPACT_BYTES;
+
+  private constructor(private readonly key: Buffer, private readonly epochSeconds: number, private file: AppendFile) {}
+
+  /** @param currentEpoch the epoch that now belongs to: the floor when bytes of the journal are lost. */
+  static async open({ path, key, epochSeconds, currentEpoch }: { path: string; key: Buffer; epochSeconds: number; currentEpoch: number }):
+  Promise<{ journal: SigningJournal; damage: Damage[] }> {
+    const { file, payloads, damage } = await AppendFile.open(path);
+    const journal = new SigningJournal(key, epochSeconds, file);
+    for (const payload of payloads) journal.#apply(JSON.parse(payload.toString('utf8')) as Entry);
+    journal.#compactAt = file.bytes + COMPACT_BYTES;
+    if (damage.length > 0) await journal.#append({ type: 'floor', epoch: currentEpoch });
+    return { journal, damage };
+  }
+
+  /**
+   * Signs a window, or gives again the signature it gave for the same one.
+   * @throws AtsError ATS_SENSOR_ALREADY_SIGNED for other readings of a signed stream and epoch.
+   */
+  sign({ stream, epoch, readings }: Pick<SignedWindow, 'stream' | 'epoch' | 'readings'>): Promise<SignedWindow> {
+    return this.#serial.run(async () => {
+      const kept = this.#kept.get(nameOf(stream, epoch));
+      if (kept && kept.readings.every((value, i) => value === readings[i]) && kept.readings.length === readings.length) return kept;
+      if (kept || epoch <= this.#floor || this.#signed.get(stream)?.has(epoch)) {
+        throw new AtsError('ATS_SENSOR_ALREADY_SIGNED', `stream ${stream}, epoch ${epoch}`);
+      }
+      const signature = signDigest(this.key, windowDigest({ stream, epoch, readings }));
+      const window: SignedWindow = { stream, epoch, epochSeconds: this.epochSeconds, readings: [...readings], publicKey: sensorPublicKey(this.key), signature };
+      await this.#append({ type: 'window', window: windowToJson(window) });
+      return window;
+    });
+  }
+
+  /** The oldest window that nobody has taken. */
+  oldestUntaken(): SignedWindow | undefined {
+    const [name] = this.#untaken;
+    return name === undefined ? undefined : this.#kept.get(name);
+  }
+
+  /** The agent has the window on its own disk. */
+  taken(stream: string, epoch: number): Promise<void> {
+    return this.#serial.run(async () => {
+      if (this.#untaken.has(nameOf(stream, epoch))) await this.#append({ type: 'taken', stream, epoch });
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#serial.run(() => this.file.close());
+  }
+
+  async #append(entry: Entry): Promise<void> {
+    await this.file.append(encode(entry));
+    this.#apply(entry);
+    if (this.file.bytes > this.#compactAt) await this.#compact();
+  }
+
+  #apply(entry: Entry): void {
+    switch (entry.type) {
+      case 'window': return this.#remember(windowFromJson(entry.window));
+      case 'taken': this.#untaken.delete(nameOf(entry.stream, entry.epoch)); return;
+      case 'floor': this.#floor = Math.max(this.#floor, entry.epoch); return;
+      case 'signed':
+        for (const [stream, ranges] of Object.entries(entry.ranges)) {
+          for (const [first, last] of ranges) this.#rangesOf(stream).addRange(first, last);
+        }
+    }
+  }
+
+  #remember(window: SignedWindow): void {
+    const { stream, epoch } = window;
+    this.#rangesOf(stream).add(epoch);
+    this.#kept.set(nameOf(stream, epoch), window);
+    this.#untaken.add(nameOf(stream, epoch));
+    const ofStream = [...this.#kept].filter(([, kept]) => kept.stream === stream);
+    for (const [name] of ofStream.slice(0, Math.max(0, ofStream.length - KEPT_WINDOWS))) {
+      this.#kept.delete(name);
+      this.#untaken.delete(name);
+    }
+  }
+
+  /** The same memory in a new file: what was dropped from it is what nobody can ask for any more. */
+  async #compact(): Promise<void> {
+    const entries: Entry[] = [
+      { type: 'floor', epoch: this.#floor },
+      { type: 'signed', ranges: Object.fromEntries([...this.#signed].map(([stream, ranges]) => [stream, ranges.toJSON()])) },
+      ...[...this.#kept].flatMap(([name, window]): Entry[] => [
+        { type: 'window', window: windowToJson(window) },
+        ...(this.#untaken.has(name) ? [] : [{ type: 'taken', stream: window.stream, epoch: window.epoch } as const]),
+      ]),
+    ];
+    await replaceFile(this.file.path, entries.map(encode));
+    await this.file.close();
+    this.file = (await AppendFile.open(this.file.path)).file;
+    this.#compactAt = this.file.bytes + COMPACT_BYTES;
+  }
+
+  #rangesOf(stream: string): EpochRanges {
+    const ranges = this.#signed.get(stream) ?? new EpochRanges();
+    this.#signed.set(stream, ranges);
+    return ranges;
+  }
+}
+
+function nameOf(stream: string, epoch: number): string { return `${stream}/${epoch}`; }
+
+function encode(entry: Entry): Buffer { return Buffer.from(JSON.stringify(entry)); }
