@@ -3,7 +3,12 @@
  * live elsewhere.
  */
 export type { Block } from './block-index.js';
+export { deployContracts, type DeployParameters } from './deploy.js';
 export { readDeployment, writeDeployment, type Deployment } from './deployment.js';
+export { registerDevice, revokeDevice, type RegisterDeviceParameters, type RegisteredDevice } from './devices.js';
+export { FinalizedChain, type BlockId } from './finalized-chain.js';
+export { parameterSetHash, publishParameterSet, type PublishParameters, type PublishedVersion } from './parameter-sets.js';
 export {
   RegistryProjection, type Membership, type PublishedParameters, type RegistryBlock, type RegistryTree,
 } from './registry-projection.js';
+export { addressOf, type Sender } from './transactions.js';

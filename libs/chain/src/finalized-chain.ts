@@ -1,0 +1,89 @@
+import { z } from 'zod';
+import { AtsError } from '#libs/errors';
+import type { ChainBlock, ChainLog } from '#libs/events';
+import type { Deployment } from './deployment.js';
+import { JsonRpc, hexBytes, quantity } from './json-rpc.js';
+
+const blockSchema = z.object({ number: quantity, hash: hexBytes(32), parentHash: hexBytes(32), timestamp: quantity });
+type RpcBlock = z.infer<typeof blockSchema>;
+
+const logSchema = z.object({
+  address: hexBytes(20), topics: z.array(hexBytes(32)).max(4), data: hexBytes(),
+  blockNumber: quantity, blockHash: hexBytes(32), transactionHash: hexBytes(32), logIndex: quantity,
+  removed: z.literal(false).optional(),
+});
+type RpcLog = z.infer<typeof logSchema>;
+
+/** A block's place in the chain. */
+export interface BlockId { number: number; hash: Buffer }
+
+/**
+ * The finalized part of the deployment's chain, as one node tells it. What it returns fits together: each block is its
+ * predecessor's child, and each log is of the very block it is returned with.
+ */
+export class FinalizedChain {
+  readonly #rpc: JsonRpc;
+
+  constructor(rpcUrl: string, readonly deployment: Deployment) {
+    this.#rpc = new JsonRpc(rpcUrl);
+  }
+
+  /** @throws AtsError ATS_CHAIN_WRONG when the node is on another chain than the deployment. */
+  async requireChain(): Promise<void> {
+    const chainId = await this.#rpc.call('eth_chainId', [], quantity);
+    if (chainId !== this.deployment.chainId) {
+      throw new AtsError('ATS_CHAIN_WRONG', `${this.#rpc.url} is chain ${chainId}, the deployment is on chain ${this.deployment.chainId}`);
+    }
+  }
+
+  /** The highest finalized block. */
+  async head(): Promise<BlockId> {
+    return await this.#rpc.call('eth_getBlockByNumber', ['finalized', false], blockSchema);
+  }
+
+  /** The block of this number, when the node has one. */
+  async block(number: number): Promise<BlockId | undefined> {
+    return (await this.#rpc.call('eth_getBlockByNumber', [hex(number), false], blockSchema.nullable())) ?? undefined;
+  }
+
+  /**
+   * Blocks `from` to `to`, both included, with the logs of the deployment's contracts, as records of chain-events hold them.
+   * Two requests whatever the range. The caller keeps `to` at or below the finalized head.
+   * @throws AtsError ATS_CHAIN_RPC_INVALID when the parts of the answer do not fit together.
+   */
+  async read(from: number, to: number): Promise<ChainBlock[]> {
+    const numbers = Array.from({ length: to - from + 1 }, (_, i) => from + i);
+    const blocks = await this.#rpc.batch(numbers.map((number) => ({ method: 'eth_getBlockByNumber', params: [hex(number), false], result: blockSchema })));
+    const { deviceRegistry, policyRegistry } = this.deployment;
+    const filter = { address: [deviceRegistry, policyRegistry], fromBlock: hex(from), toBlock: hex(to) };
+    const logs = await this.#rpc.call('eth_getLogs', [filter], z.array(logSchema));
+
+    const logsOf = new Map(blocks.map(({ number }) => [number, [] as ChainLog[]]));
+    for (const log of logs.toSorted((a, b) => a.blockNumber - b.blockNumber || a.logIndex - b.logIndex)) {
+      const block = blocks[log.blockNumber - from];
+      if (!block?.hash.equals(log.blockHash)) throw this.#misfit(`a log is of block ${log.blockNumber} 0x${log.blockHash.toString('hex')}, which is not the node's block`);
+      logsOf.get(log.blockNumber)!.push(toChainLog(log));
+    }
+    return blocks.map((block, i) => {
+      if (block.number !== from + i) throw this.#misfit(`asked for block ${from + i}, got ${block.number}`);
+      if (i > 0 && !block.parentHash.equals(blocks[i - 1]!.hash)) throw this.#misfit(`block ${block.number} is not the child of block ${block.number - 1}`);
+      return this.#toChainBlock(block, logsOf.get(block.number)!);
+    });
+  }
+
+  #toChainBlock({ number, hash, parentHash, timestamp }: RpcBlock, logs: ChainLog[]): ChainBlock {
+    return { chainId: this.deployment.chainId, number, hash, parentHash, timestamp: timestamp * 1000, logs };
+  }
+
+  #misfit(why: string): AtsError {
+    return new AtsError('ATS_CHAIN_RPC_INVALID', `${this.#rpc.url}: ${why}`);
+  }
+}
+
+function toChainLog({ address, topics, data, transactionHash, logIndex }: RpcLog): ChainLog {
+  return { address, topics, data, transactionHash, logIndex };
+}
+
+function hex(number: number): string {
+  return `0x${number.toString(16)}`;
+}

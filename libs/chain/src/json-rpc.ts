@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import { AtsError } from '#libs/errors';
+
+/** One call: `result` checks what the node answers. */
+export interface RpcCall<T> { method: string; params: readonly unknown[]; result: z.ZodType<T> }
+
+/** The node understood the request and refused it. `data`: revert data, when a call reverted. */
+export class RpcRefusal extends AtsError {
+  constructor(method: string, readonly rpcCode: number, readonly reason: string, readonly data: string | undefined) {
+    super('ATS_CHAIN_RPC_REFUSED', `${method}: ${reason} (${rpcCode})`);
+  }
+}
+
+/** `0x1a`, a safe integer. */
+export const quantity = z.string().regex(/^0x[0-9a-f]{1,13}$/i).transform(Number);
+/** `0x1a` of up to 32 bytes. */
+export const bigQuantity = z.string().regex(/^0x[0-9a-f]{1,64}$/i).transform(BigInt);
+/** Hex of whole bytes; of exactly `length` when given. */
+export const hexBytes = (length?: number) =>
+  z.string().regex(length === undefined ? /^0x([0-9a-f]{2})*$/i : new RegExp(`^0x[0-9a-f]{${2 * length}}$`, 'i')).transform((text) => Buffer.from(text.slice(2), 'hex'));
+
+const answer = z.object({
+  id: z.int(),
+  result: z.unknown().optional(),
+  error: z.object({ code: z.number(), message: z.string(), data: z.unknown().optional() }).optional(),
+});
+
+/** JSON-RPC 2.0 over HTTP. Nothing is retried here, and no answer is believed before it has the expected shape. */
+export class JsonRpc {
+  constructor(readonly url: string, readonly timeoutMs = 10_000) {}
+
+  /**
+   * @throws AtsError ATS_CHAIN_UNREACHABLE when nothing answers; ATS_CHAIN_RPC_INVALID when the answer is not JSON-RPC or not of the
+   * expected shape; {@link RpcRefusal} when the node refuses.
+   */
+  async call<T>(method: string, params: readonly unknown[], result: z.ZodType<T>): Promise<T> {
+    const [value] = await this.batch([{ method, params, result }]);
+    return value!;
+  }
+
+  /** Several calls in one request; results in the calls' order. */
+  async batch<T>(calls: readonly RpcCall<T>[]): Promise<T[]> {
+    const requests = calls.map(({ method, params }, id) => ({ jsonrpc: '2.0', id, method, params }));
+    // a request of one is no batch: not every node takes those
+    const body = await this.#post(JSON.stringify(requests.length === 1 ? requests[0] : requests));
+    const answers = new Map((Array.isArray(body) ? body : [body]).map((item) => {
+      const parsed = this.#check(answer, item, 'the answer');
+      return [parsed.id, parsed] as const;
+    }));
+    return calls.map(({ method, result }, id) => {
+      const found = answers.get(id);
+      if (!found) throw this.#invalid(`${method} got no answer of its own`);
+      if (found.error) throw new RpcRefusal(method, found.error.code, found.error.message, revertData(found.error.data));
+      return this.#check(result, found.result, method);
+    });
+  }
+
+  async #post(body: string): Promise<unknown> {
+    let text: string;
+    let status: number;
+    try {
+      const response = await fetch(this.url, {
+        method: 'POST', headers: { 'content-type': 'application/json' }, body, signal: AbortSignal.timeout(this.timeoutMs),
+      });
+      status = response.status;
+      text = await response.text();
+    } catch (cause) {
+      throw new AtsError('ATS_CHAIN_UNREACHABLE', `${this.url}: ${reasonOf(cause)}`, { cause });
+    }
+    try {
+      return JSON.parse(text);
+    } catch (cause) {
+      if (status >= 500) throw new AtsError('ATS_CHAIN_UNREACHABLE', `${this.url}: HTTP ${status}`, { cause });
+      throw this.#invalid(`HTTP ${status} with ${JSON.stringify(text.slice(0, 60))}`);
+    }
+  }
+
+  #check<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
+    const parsed = schema.safeParse(value);
+    if (parsed.success) return parsed.data;
+    const [issue] = parsed.error.issues;
+    throw this.#invalid(`${what}: ${issue?.path.join('.') || 'value'}: ${issue?.message ?? 'invalid'}`);
+  }
+
+  #invalid(why: string): AtsError {
+    return new AtsError('ATS_CHAIN_RPC_INVALID', `${this.url}: ${why}`);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  // fetch says "fetch failed" and keeps the reason in its cause
+  const { cause } = error;
+  return cause instanceof Error && cause.message !== '' ? cause.message : cause instanceof Error && 'code' in cause ? String(cause.code) : error.message;
+}
+
+function revertData(data: unknown): string | undefined {
+  return typeof data === 'string' && data.startsWith('0x') ? data : undefined;
+}
