@@ -3,6 +3,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AtsError } from '#libs/errors';
+import { groupLives } from './process-identity.js';
 import { systemProgram } from './tools.js';
 
 /** A running child process of the stack. */
@@ -95,11 +96,15 @@ function whenGone(child: ChildProcess): Promise<PartExit> {
   return new Promise((resolve) => {
     child.once('error', () => resolve({ code: null, signal: null }));
     child.once('exit', (code, signal) => {
-      // Children of its own (Icinga2's workers) hold its ports and files.
-      signalGroup(child.pid, 'SIGKILL');
-      resolve({ code, signal });
+      void groupEnded(child.pid).then(() => resolve({ code, signal }));
     });
   });
+}
+
+/** Ends the children that a part left behind: they hold its ports and files (Icinga2's worker does). */
+async function groupEnded(pid: number | undefined): Promise<void> {
+  signalGroup(pid, 'SIGKILL');
+  while (pid !== undefined && groupLives(pid)) await delay(10);
 }
 
 function toPart(child: ChildProcess, name: string, logFile: string, exited: Promise<PartExit>, stopSeconds: number): Part {

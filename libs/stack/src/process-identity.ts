@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** A process for good: a pid alone may be another's after a while. */
 export interface ProcessIdentity {
@@ -9,6 +9,20 @@ export interface ProcessIdentity {
 
 /** Who runs under this pid now; undefined when nobody does, or only a zombie. */
 export function identityOf(pid: number): ProcessIdentity | undefined {
+  const stat = readStat(pid);
+  return stat && { pid, startTicks: stat.startTicks };
+}
+
+/** True while the process group has a member that is more than a zombie. */
+export function groupLives(group: number): boolean {
+  return readdirSync('/proc').some((name) => /^\d+$/.test(name) && readStat(Number(name))?.group === group);
+}
+
+export function isAlive(identity: ProcessIdentity): boolean {
+  return identityOf(identity.pid)?.startTicks === identity.startTicks;
+}
+
+function readStat(pid: number): { group: number; startTicks: string } | undefined {
   let stat: string;
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -16,11 +30,7 @@ export function identityOf(pid: number): ProcessIdentity | undefined {
     return undefined; // no such process
   }
   // The name, field 2, is in parentheses and may hold blanks and parentheses itself.
-  const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const startTicks = fields[18];
-  return state === 'Z' || startTicks === undefined ? undefined : { pid, startTicks };
-}
-
-export function isAlive(identity: ProcessIdentity): boolean {
-  return identityOf(identity.pid)?.startTicks === identity.startTicks;
+  const [state, , group, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const startTicks = fields[16];
+  return state === 'Z' || group === undefined || startTicks === undefined ? undefined : { group: Number(group), startTicks };
 }
