@@ -33,7 +33,9 @@ export function pendingProofs(state: PartitionState, findings: readonly Finding[
     highest = Math.max(highest, finding.source.timestamp);
     if (finding.status !== 'candidate' || finding.root !== 'known') return false;
     const lowest = Math.max(state.clock, finding.source.timestamp);
-    return !isStale(finding, state.floor, lowest) && !isFuture(finding, highest) && state.seen.get(finding.event.nullifier) === undefined;
+    // What the nullifier was verified for may be forgotten within the batch; that makes this record stale only if it claims the same epoch.
+    const isSeen = state.seen.get(finding.event.nullifier)?.epoch === finding.event.epoch;
+    return !isStale(finding, state.floor, lowest) && !isFuture(finding, highest) && !isSeen;
   }) as Candidate[];
 }
 
