@@ -28,22 +28,16 @@ export class FinalizedChain {
     this.#rpc = new JsonRpc(rpcUrl);
   }
 
-  /** @throws AtsError ATS_CHAIN_WRONG when the node is on another chain than the deployment. */
-  async requireChain(): Promise<void> {
-    const chainId = await this.#rpc.call('eth_chainId', [], quantity);
+  /** The highest finalized block. @throws AtsError ATS_CHAIN_WRONG when the node is on another chain than the deployment. */
+  async head(): Promise<BlockId> {
+    const [chainId, head] = await Promise.all([
+      this.#rpc.call('eth_chainId', [], quantity),
+      this.#rpc.call('eth_getBlockByNumber', ['finalized', false], blockSchema),
+    ]);
     if (chainId !== this.deployment.chainId) {
       throw new AtsError('ATS_CHAIN_WRONG', `${this.#rpc.url} is chain ${chainId}, the deployment is on chain ${this.deployment.chainId}`);
     }
-  }
-
-  /** The highest finalized block. */
-  async head(): Promise<BlockId> {
-    return await this.#rpc.call('eth_getBlockByNumber', ['finalized', false], blockSchema);
-  }
-
-  /** The block of this number, when the node has one. */
-  async block(number: number): Promise<BlockId | undefined> {
-    return (await this.#rpc.call('eth_getBlockByNumber', [hex(number), false], blockSchema.nullable())) ?? undefined;
+    return head;
   }
 
   /**
