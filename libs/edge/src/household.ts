@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { readSecretFile } from '#libs/config';
 import { fieldFromBytes } from '#libs/events';
 import { generateSealingKey } from '#libs/sealed';
-import { hexBytes, makePrivateFolder, readPrivateFile, writeNewKey } from './private-file.js';
+import { hexBytes, makePrivateFolder, writeNewKey } from './private-file.js';
 
 /** Files of a household folder, hex, 0600. The agent reads the first two; the third may live elsewhere, with the one who reads the readings. */
 const FILES = { secret: 'secret', sealingPublicKey: 'sealing.pub', sealingPrivateKey: 'sealing.key' } as const;
@@ -29,12 +31,12 @@ export async function createHousehold(folder: string): Promise<Household & { sea
 /** @throws AtsError ATS_CONFIG_INVALID, or ATS_SECRET_EXPOSED when others can read the secret. */
 export function loadHousehold(folder: string): Household {
   return {
-    secret: fieldFromBytes(hexBytes(readPrivateFile(folder, FILES.secret), 32, 'the household secret')),
-    sealingPublicKey: hexBytes(readPrivateFile(folder, FILES.sealingPublicKey), 32, 'the sealing key'),
+    secret: fieldFromBytes(hexBytes(readSecretFile(join(folder, FILES.secret)), 32, 'the household secret')),
+    sealingPublicKey: hexBytes(readSecretFile(join(folder, FILES.sealingPublicKey)), 32, 'the sealing key'),
   };
 }
 
 /** The household's own key to its readings. @throws as {@link loadHousehold}. */
 export function loadSealingPrivateKey(folder: string): Buffer {
-  return hexBytes(readPrivateFile(folder, FILES.sealingPrivateKey), 32, 'the sealing key');
+  return hexBytes(readSecretFile(join(folder, FILES.sealingPrivateKey)), 32, 'the sealing key');
 }

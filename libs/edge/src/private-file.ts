@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AtsError } from '#libs/errors';
 
@@ -13,15 +13,6 @@ export function writeNewKey(folder: string, name: string, content: string): void
   const path = join(folder, name);
   if (existsSync(path)) throw new AtsError('ATS_CONFIG_INVALID', `${path} exists`, { todo: 'Choose another folder; a key is never overwritten.' });
   writeFileSync(path, content, { mode: 0o600, flag: 'wx' });
-}
-
-/** @throws AtsError ATS_CONFIG_INVALID when it is not there, ATS_SECRET_EXPOSED when group or others may read it. */
-export function readPrivateFile(folder: string, name: string): string {
-  const path = join(folder, name);
-  if (!existsSync(path)) throw new AtsError('ATS_CONFIG_INVALID', `${path} is not there`, { todo: 'Make the folder with createHousehold or createSensor.' });
-  const mode = statSync(path).mode & 0o777;
-  if ((mode & 0o077) !== 0) throw new AtsError('ATS_SECRET_EXPOSED', `${path} has mode ${mode.toString(8).padStart(4, '0')}`);
-  return readFileSync(path, 'utf8').trim();
 }
 
 /** The bytes of a hex text of known length. @throws AtsError ATS_CONFIG_INVALID */

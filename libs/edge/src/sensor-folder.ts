@@ -1,6 +1,9 @@
-import { secretHash, generateSensorKey, sensorPublicKey, signDigest, type SensorPublicKey, type SensorSignature } from '#libs/proofs';
-import { hexBytes, makePrivateFolder, readPrivateFile, writeNewKey } from './private-file.js';
+import { join } from 'node:path';
+import { readSecretFile } from '#libs/config';
 import { AtsError } from '#libs/errors';
+import { fieldFromText } from '#libs/events';
+import { generateSensorKey, KIND, secretHash, sensorPublicKey, signDigest, type LeafParameters, type SensorPublicKey, type SensorSignature } from '#libs/proofs';
+import { hexBytes, makePrivateFolder, writeNewKey } from './private-file.js';
 
 /** Files of a sensor's folder, 0600; the sensor process adds its journal. Nothing but the sensor process reads the key. */
 const FILES = { key: 'sensor.key', settings: 'sensor.json' } as const;
@@ -28,10 +31,15 @@ export function enrolSensor(folder: string, { secret }: { secret: bigint }): Sen
   return { publicKey: sensorPublicKey(key), secretHash: hidden, signature: signDigest(key, hidden) };
 }
 
+/** The leaf that lets this sensor prove telemetry under a family's policies: what registerDevice takes. */
+export function telemetryLeaf({ publicKey, secretHash: hidden }: Pick<SensorEnrolment, 'publicKey' | 'secretHash'>, policyFamily: string): LeafParameters {
+  return { kind: KIND.telemetry, ...publicKey, secretHash: hidden, program: fieldFromText(policyFamily) };
+}
+
 /** @throws AtsError ATS_CONFIG_INVALID, or ATS_SECRET_EXPOSED when others can read the key. */
 export function loadSensor(folder: string): { key: Buffer; epochSeconds: number } {
-  const key = hexBytes(readPrivateFile(folder, FILES.key), 32, 'the sensor key');
-  return { key, epochSeconds: epochSecondsOf(readPrivateFile(folder, FILES.settings)) };
+  const key = hexBytes(readSecretFile(join(folder, FILES.key)), 32, 'the sensor key');
+  return { key, epochSeconds: epochSecondsOf(readSecretFile(join(folder, FILES.settings))) };
 }
 
 function epochSecondsOf(settings: string): number {

@@ -7,6 +7,9 @@ import { Serial } from './serial.js';
 /** Bytes set aside because they are no frame, and where they stood. */
 export interface Damage { file: string; start: number; bytes: Buffer }
 
+/** Keeps or reports damage before it leaves the file, and may add entries that make up for it. */
+export type OnDamage = (damage: Damage[]) => Promise<Buffer[]>;
+
 /**
  * A file of frames (mode 0600) that only grows. An append that returned is on disk: it is written and synced before. Its owner is one
  * process at a time, and one caller at a time: callers that overlap are put in order.
@@ -18,15 +21,18 @@ export class AppendFile {
   private constructor(readonly path: string, private readonly handle: FileHandle, private size: number) {}
 
   /**
-   * Opens the file, or makes an empty one. What a crash left of the last append is cut off; damaged bytes are returned, and the file is
-   * rewritten without them, so that they are reported once.
+   * Opens the file, or makes an empty one. What a crash left of the last append is cut off. When bytes are damaged, the file is written anew
+   * without them, after `onDamage` has kept them; what it returns joins the file in the same step.
    */
-  static async open(path: string): Promise<{ file: AppendFile; payloads: Buffer[]; damage: Damage[] }> {
+  static async open(path: string, onDamage: OnDamage): Promise<{ file: AppendFile; payloads: Buffer[] }> {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const bytes = readIfThere(path);
     const scan = scanFrames(bytes ?? Buffer.alloc(0));
-    const payloads = scan.payloads.map(({ payload }) => payload);
-    if (scan.damaged.length > 0) await replaceFile(path, payloads);
+    const payloads: Buffer[] = scan.payloads.map(({ payload }) => payload);
+    if (scan.damaged.length > 0) {
+      payloads.push(...await onDamage(scan.damaged.map((part) => ({ file: path, ...part }))));
+      await replaceFile(path, payloads);
+    }
     const handle = await open(path, 'a', 0o600);
     const size = scan.damaged.length > 0 ? (await handle.stat()).size : scan.end;
     if (bytes && scan.damaged.length === 0 && scan.end < bytes.length) {
@@ -34,7 +40,7 @@ export class AppendFile {
       await handle.datasync();
     }
     if (!bytes) await syncFolder(dirname(path));
-    return { file: new AppendFile(path, handle, size), payloads, damage: scan.damaged.map((part) => ({ file: path, ...part })) };
+    return { file: new AppendFile(path, handle, size), payloads };
   }
 
   /** Bytes of whole frames in the file. */

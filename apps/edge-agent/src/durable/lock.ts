@@ -3,12 +3,15 @@ import { realpathSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { AtsError } from '#libs/errors';
 
+/** A folder that this process holds. */
+export interface FolderLock { release(): Promise<void> }
+
 /**
  * Holds a folder for this process until it ends, however it ends: an abstract Unix socket named after the folder, which the kernel
  * gives to one process of a network namespace at a time and takes back by itself.
  * @throws AtsError ATS_ALREADY_RUNNING
  */
-export async function lockFolder(folder: string): Promise<{ release(): Promise<void> }> {
+export async function lockFolder(folder: string): Promise<FolderLock> {
   const path = realpathSync(folder);
   const server = createServer((socket) => socket.destroy());
   await new Promise<void>((resolve, reject) => {

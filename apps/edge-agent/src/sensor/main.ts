@@ -1,13 +1,13 @@
 /** The sensor process: holds the only copy of its key, reads this machine, signs one window a stream and epoch. Usage: main.js FOLDER */
-import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { loadSensor } from '#libs/edge';
 import { AtsError } from '#libs/errors';
 import { sensorPublicKey } from '#libs/proofs';
 import { lockFolder } from '../durable/lock.js';
+import { linesOf } from '../lines.js';
 import { openProbes } from './open-probes.js';
-import { decodeToSensor, encodeToAgent, MAX_LINE_BYTES } from './protocol.js';
+import { decodeToSensor, encodeToAgent, MAX_LINE_BYTES, type ToSensor } from './protocol.js';
 import { Sensor } from './sensor.js';
 import { SigningJournal } from './signing-journal.js';
 
@@ -16,32 +16,35 @@ async function main(folder: string | undefined): Promise<void> {
   const { key, epochSeconds } = loadSensor(folder);
   await lockFolder(folder);
   const currentEpoch = Math.floor(Date.now() / 1000 / epochSeconds);
-  const { journal, damage } = await SigningJournal.open({ path: join(folder, 'journal'), key, epochSeconds, currentEpoch });
-  if (damage.length > 0) say(`the journal lost ${damage.length} entries; every epoch up to ${currentEpoch} counts as signed`);
+  const journal = await SigningJournal.open({
+    path: join(folder, 'journal'), key, epochSeconds, currentEpoch,
+    onLoss: (stretches) => say(`the journal lost ${stretches} stretches of bytes; every epoch up to ${currentEpoch} counts as signed`),
+  });
 
   const probes = openProbes({ proc: '/proc', rootFileSystem: '/', monotonicSeconds: () => performance.now() / 1000 }, say);
   const sensor = new Sensor(journal, probes, epochSeconds, { now: Date.now, say, send: (message) => { process.stdout.write(encodeToAgent(message)); } });
+  process.stdout.on('error', fail);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.stdin.destroy());
   process.stdout.write(encodeToAgent({ type: 'hello', publicKey: sensorPublicKey(key), epochSeconds, streams: [...probes.keys()] }));
   sensor.start();
 
-  const stop = async () => {
-    await sensor.stop();
-    await journal.close();
-    process.exit(0);
-  };
-  const lines = createInterface({ input: process.stdin });
-  lines.on('line', (line) => {
-    if (line.length > MAX_LINE_BYTES) return fail(new Error(`a line of ${line.length} bytes`));
+  // it ends with the agent: a sensor that nobody listens to would only fill its journal
+  await obey(sensor).catch((error: unknown) => { if (!process.stdin.destroyed) throw error; });
+  await sensor.stop();
+  await journal.close();
+}
+
+async function obey(sensor: Sensor): Promise<void> {
+  for await (const line of linesOf(process.stdin, MAX_LINE_BYTES)) {
+    let message: ToSensor;
     try {
-      sensor.receive(decodeToSensor(line)).catch(fail);
+      message = decodeToSensor(line);
     } catch (error) {
       say(`ignored a line that is no message: ${(error as Error).message}`);
+      continue;
     }
-  });
-  // the agent has gone: a sensor that nobody listens to would only fill its journal
-  lines.on('close', () => { stop().catch(fail); });
-  process.stdout.on('error', fail);
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => { stop().catch(fail); });
+    await sensor.receive(message);
+  }
 }
 
 function say(text: string): void { process.stderr.write(`${text}\n`); }
@@ -51,4 +54,4 @@ function fail(error: unknown): never {
   process.exit(1);
 }
 
-await main(process.argv[2]).catch(fail);
+await main(process.argv[2]).then(() => process.exit(0), fail);

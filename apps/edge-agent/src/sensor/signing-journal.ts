@@ -1,7 +1,7 @@
 import { AtsError } from '#libs/errors';
 import { windowDigest, windowFromJson, windowToJson, type SignedWindow } from '#libs/edge';
 import { sensorPublicKey, signDigest } from '#libs/proofs';
-import { AppendFile, replaceFile, type Damage } from '../durable/append-file.js';
+import { AppendFile, replaceFile } from '../durable/append-file.js';
 import { EpochRanges, type EpochRange } from '../durable/epoch-ranges.js';
 import { Serial } from '../durable/serial.js';
 
@@ -31,15 +31,20 @@ export class SigningJournal {
 
   private constructor(private readonly key: Buffer, private readonly epochSeconds: number, private file: AppendFile) {}
 
-  /** @param currentEpoch the epoch that now belongs to: the floor when bytes of the journal are lost. */
-  static async open({ path, key, epochSeconds, currentEpoch }: { path: string; key: Buffer; epochSeconds: number; currentEpoch: number }):
-  Promise<{ journal: SigningJournal; damage: Damage[] }> {
-    const { file, payloads, damage } = await AppendFile.open(path);
+  /**
+   * @param currentEpoch the epoch that now belongs to: up to it everything counts as signed when bytes of the journal are lost.
+   * @param onLoss told how many stretches of bytes are lost.
+   */
+  static async open({ path, key, epochSeconds, currentEpoch, onLoss }:
+  { path: string; key: Buffer; epochSeconds: number; currentEpoch: number; onLoss(stretches: number): void }): Promise<SigningJournal> {
+    const { file, payloads } = await AppendFile.open(path, async (damage) => {
+      onLoss(damage.length);
+      return [encode({ type: 'floor', epoch: currentEpoch })];
+    });
     const journal = new SigningJournal(key, epochSeconds, file);
     for (const payload of payloads) journal.#apply(JSON.parse(payload.toString('utf8')) as Entry);
     journal.#compactAt = file.bytes + COMPACT_BYTES;
-    if (damage.length > 0) await journal.#append({ type: 'floor', epoch: currentEpoch });
-    return { journal, damage };
+    return journal;
   }
 
   /**
@@ -119,7 +124,7 @@ export class SigningJournal {
     ];
     await replaceFile(this.file.path, entries.map(encode));
     await this.file.close();
-    this.file = (await AppendFile.open(this.file.path)).file;
+    this.file = (await AppendFile.open(this.file.path, unreadable)).file;
     this.#compactAt = this.file.bytes + COMPACT_BYTES;
   }
 
@@ -133,3 +138,6 @@ export class SigningJournal {
 function nameOf(stream: string, epoch: number): string { return `${stream}/${epoch}`; }
 
 function encode(entry: Entry): Buffer { return Buffer.from(JSON.stringify(entry)); }
+
+/** The file was written a moment ago: damage in it is a failing disk. */
+async function unreadable(): Promise<never> { throw new Error('the journal cannot be read back'); }
