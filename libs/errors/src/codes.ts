@@ -25,6 +25,7 @@ export const ATS_CODES = {
   ATS_REGISTRY_UNREACHABLE: { what: 'the schema registry does not answer', todo: 'Start it or correct ATTESTREAM_REGISTRY_URL; retrying.' },
   // chain
   ATS_CHAIN_DIVERGED: { what: 'a finalized block has changed', todo: 'Stop and find out which chain is right; nothing is written until then.' },
+  ATS_CHAIN_EVENTS_BEHIND: { what: 'chain-events does not reach the time of a record', todo: 'Start chain-indexer and the chain node; waiting.' },
   ATS_CHAIN_RPC_INVALID: { what: 'the chain node answered something that is not Ethereum JSON-RPC', todo: 'Point ATTESTREAM_CHAIN_RPC_URL at an Ethereum node; retrying.' },
   ATS_CHAIN_RPC_REFUSED: { what: 'the chain node refused a request', todo: 'Use a node that serves finalized blocks and their logs; retrying.' },
   ATS_CHAIN_TRANSACTION_FAILED: { what: 'a transaction was refused, reverted or not mined', todo: 'Correct the named cause and send it again.' },

@@ -1,0 +1,132 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { readDeployment, RegistryProjection } from '#libs/chain';
+import type { AtsError } from '#libs/errors';
+import { EventCodec, registerSchemas, TOPICS } from '#libs/events';
+import { deploymentScope } from '#libs/proofs';
+import { CONFIG, LOG, Outage, Readiness, type Log } from '#libs/service';
+import { connectKafka, ensureTopics, ExactlyOnceProcessor, LogReader, type KafkaClient, type ProcessorEvent } from '#libs/stream';
+import { EMPTY_STATE, isRecorded, ParameterSets, SOURCE_TOPICS, type SourceTopic } from '#libs/verdict';
+import type { GateConfig } from './config.js';
+import { EventReader } from './event-reader.js';
+import { Judge, type Memory } from './judge.js';
+import { GateMetrics } from './metrics.js';
+import { outlastBroker } from './outlast-broker.js';
+import { rebuildState } from './partition-memory.js';
+import { RegistryFollower } from './registry-follower.js';
+import { Verifiers } from './verifiers.js';
+
+/** Fixed for ever: the group's offsets and the transactional ids are what makes a record's verdict its only one. */
+const GROUP = 'proof-gate';
+
+/** A stop is noticed between two attempts to reach a broker. */
+const BROKER_PATIENCE_MS = 5000;
+
+/** Joins the rules to the real broker, chain projection, registry and verifier, and outlasts their outages. */
+@Injectable()
+export class GateService {
+  constructor(
+    @Inject(CONFIG) private readonly config: GateConfig,
+    @Inject(LOG) private readonly log: Log,
+    @Inject(Readiness) private readonly readiness: Readiness,
+    @Inject(GateMetrics) private readonly metrics: GateMetrics,
+  ) {}
+
+  /**
+   * Judges until it is told to stop. Outages of broker, registry and chain and missing circuits are waited out.
+   * @throws AtsError when it must not go on: ATS_CHAIN_DIVERGED, ATS_CHAIN_WRONG, ATS_TOPIC_MISMATCH, ATS_DEPLOYMENT_INVALID, ATS_CONSUMER_ENDED
+   */
+  async run(stopping: AbortSignal): Promise<void> {
+    const { config, log, readiness } = this;
+    const deployment = readDeployment(config.deploymentFile);
+    const kafka = connectKafka({
+      brokers: config.kafkaBrokers, clientId: GROUP, log,
+      onReachability: (problem) => readiness.set('broker', problem && problem.message),
+    });
+    const projection = new RegistryProjection(deployment);
+    const events = new EventReader(config.registryUrl);
+    const verifiers = new Verifiers(config.circuitsDir, config.verifierThreads);
+    const follower = new RegistryFollower({
+      projection,
+      decode: (value) => events.decodeRecorded(value),
+      outage: new Outage('chain', log, readiness),
+      readiness,
+      onBlock: ({ number }) => this.metrics.chainHead.set(number),
+    });
+    try {
+      const codec = await this.prepare(kafka, stopping);
+      const judge = new Judge({
+        codec, events, follower, verifiers, metrics: this.metrics,
+        context: { scope: deploymentScope(deployment), registry: projection, decode: (topic, value, set) => events.decode(topic, value, set) },
+        outage: new Outage('parameters', log, readiness),
+        parameterSets: new ParameterSets(projection),
+      });
+      await this.process(kafka, codec, judge, follower, stopping);
+    } finally {
+      await verifiers.close();
+      kafka.close();
+    }
+  }
+
+  /** Topics as they must be, since a verdict depends on their clock and partition count, and the ids that the gate writes with. */
+  private async prepare(kafka: KafkaClient, stopping: AbortSignal): Promise<EventCodec> {
+    const { config, log, readiness } = this;
+    readiness.set('registry', 'the first answer of the schema registry');
+    const ids = await new Outage('registry', log, readiness).outlast(() => registerSchemas(config.registryUrl), stopping);
+    readiness.set('topics', 'a broker, to compare the topics');
+    await outlastBroker(() => ensureTopics(kafka, TOPICS, { patienceMs: BROKER_PATIENCE_MS }), stopping);
+    readiness.set('topics', null);
+    return EventCodec.fromIds(ids);
+  }
+
+  private async process(kafka: KafkaClient, codec: EventCodec, judge: Judge, follower: RegistryFollower, stopping: AbortSignal): Promise<void> {
+    const { config, readiness } = this;
+    const reader = new LogReader(kafka);
+    const fatal = Promise.withResolvers<never>();
+    const end = new AbortController();
+    const signal = AbortSignal.any([stopping, end.signal]);
+    const processor = new ExactlyOnceProcessor<Memory>({
+      kafka, groupId: GROUP, topics: SOURCE_TOPICS, transactionalIdPrefix: GROUP, maxRecords: config.batchRecords,
+      ...(config.memberFile !== undefined && { memberFile: config.memberFile }),
+      open: async ({ topic, partition, reader: partitionReader }) => {
+        const source = topic as SourceTopic;
+        if (isRecorded(source)) return { state: EMPTY_STATE };
+        const stopTimer = this.metrics.rebuildSeconds.startTimer({ topic });
+        const state = await rebuildState(source, partition, { reader: partitionReader, codec, registryUrl: config.registryUrl });
+        stopTimer();
+        return { state };
+      },
+      process: (memory, records, { topic, signal: lost }) => judge.judge(memory, records, { topic: topic as SourceTopic, signal: lost }),
+      onEvent: (event) => this.report(event),
+      onFatal: (error: AtsError) => fatal.reject(error),
+    });
+    readiness.set('group', 'to join the consumer group');
+    const following = follower.run(reader, signal);
+    try {
+      const started = processor.start().then(() => readiness.set('group', null));
+      await Promise.race([fatal.promise, following, Promise.all([started, aborted(stopping)])]);
+    } finally {
+      end.abort();
+      await processor.stop();
+      await following.catch(() => undefined); // told by the race, or only that it was stopped
+      await reader.close();
+    }
+  }
+
+  private report(event: ProcessorEvent): void {
+    switch (event.kind) {
+      case 'reset':
+        this.metrics.resets.inc({ topic: event.topic });
+        return this.log.warn(event, `${event.topic}[${event.partition}] begins again at its committed offset: ${event.why}`);
+      case 'joined':
+      case 'opened':
+        return this.log.info(event, event.kind === 'joined' ? `judges ${event.partitions.length} partitions` : `${event.topic}[${event.partition}] goes on at ${event.next}`);
+      default:
+        return this.log.debug(event, event.kind);
+    }
+  }
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}

@@ -1,0 +1,31 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+const SECONDS = [0.001, 0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 30, 60];
+
+/** What the gate counts. Verdicts are counted when they are committed, each once. */
+@Injectable()
+export class GateMetrics {
+  readonly verdicts: Counter<'topic' | 'verdict'>;
+  readonly late: Counter<'topic'>;
+  readonly batchRecords: Histogram<'topic'>;
+  readonly verifySeconds: Histogram;
+  readonly proofs: Counter<'holds'>;
+  readonly chainWaitSeconds: Histogram;
+  readonly resets: Counter<'topic'>;
+  readonly rebuildSeconds: Histogram<'topic'>;
+  readonly chainHead: Gauge;
+
+  constructor(@Inject(Registry) registry: Registry) {
+    const registers = [registry];
+    this.verdicts = new Counter({ name: 'attestream_gate_verdicts_total', help: 'Committed verdicts.', labelNames: ['topic', 'verdict'], registers });
+    this.late = new Counter({ name: 'attestream_gate_late_total', help: 'Verified events that nothing acts on any more.', labelNames: ['topic'], registers });
+    this.batchRecords = new Histogram({ name: 'attestream_gate_batch_records', help: 'Records in one transaction.', labelNames: ['topic'], buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000], registers });
+    this.verifySeconds = new Histogram({ name: 'attestream_gate_verify_seconds', help: 'Time to verify the proofs of one batch.', buckets: SECONDS, registers });
+    this.proofs = new Counter({ name: 'attestream_gate_proofs_total', help: 'Proofs verified.', labelNames: ['holds'], registers });
+    this.chainWaitSeconds = new Histogram({ name: 'attestream_gate_chain_wait_seconds', help: 'Time that a batch waited for chain-events to pass its registry blocks.', buckets: SECONDS, registers });
+    this.resets = new Counter({ name: 'attestream_gate_resets_total', help: 'Transactions given up; the partition begins again at its committed offset.', labelNames: ['topic'], registers });
+    this.rebuildSeconds = new Histogram({ name: 'attestream_gate_rebuild_seconds', help: "Time to rebuild a partition's state from the verified topic.", labelNames: ['topic'], buckets: SECONDS, registers });
+    this.chainHead = new Gauge({ name: 'attestream_gate_chain_head_block', help: 'Number of the newest block read from chain-events.', registers });
+  }
+}
