@@ -44,22 +44,21 @@ describe.each(TOPIC_NAMES)('%s', (topic) => {
 
   it('takes a mutated record only when it is the one byte string of another event', () => {
     const random = generator(7);
-    let accepted = 0;
-    for (let i = 0; i < 2000; i++) {
-      const mutant = mutate(value, random);
+    const outcomes = Array.from({ length: 2000 }, () => mutate(value, random)).map((mutant) => {
       let event: unknown;
-      try {
-        event = codec.decode(topic, mutant);
-      } catch (error) {
-        if (!isAtsError(error)) throw error;
-        expect(['ATS_EVENT_MALFORMED', 'ATS_EVENT_SCHEMA_UNKNOWN']).toContain(error.code);
-        continue;
-      }
-      accepted++;
-      expect(encodeAgain(topic, event).equals(mutant)).toBe(true);
-    }
-    expect(accepted).toBeGreaterThan(0);
+      const code = codeOf(() => { event = codec.decode(topic, mutant); });
+      return code !== 'none' ? code : encodeAgain(topic, event).equals(mutant) ? 'accepted' : 'a second byte string';
+    });
+    expect([...new Set(outcomes)].sort()).toEqual(['ATS_EVENT_MALFORMED', 'ATS_EVENT_SCHEMA_UNKNOWN', 'accepted']);
   });
+});
+
+// The bodies that fastavro 1.13.1 writes for the samples.
+it.each([
+  ['rejected', '1274656c656d65747279045280f8b2e5bd68090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f2021222324252627281c386772c3b6c39f657220616c732065726c617562743a203634204b694202500000'],
+  ['audit-log', '1274656c656d657472790080808080804080f8b2e5bd68090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f2021222324252627281e02020a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20212223242526272829'],
+] as const)('writes %s as another implementation of Avro does', (topic, body) => {
+  expect(codec.encode(topic, SAMPLES[topic] as never).subarray(5).toString('hex')).toBe(body);
 });
 
 describe('bytes that avsc alone would take', () => {

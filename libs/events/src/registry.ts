@@ -31,7 +31,8 @@ export async function registerSchema(registryUrl: string, topic: TopicName, sche
     const { id } = await client.register({ type: registryClient.SchemaType.AVRO, schema: JSON.stringify(schema) }, { subject });
     return id;
   } catch (error) {
-    if ((error as { status?: unknown }).status === 409) throw new AtsError('ATS_SCHEMA_INCOMPATIBLE', `${subject}: ${text(error)}`, { cause: error });
+    // 409: an earlier version's records would become unreadable; 422: it is no Avro schema.
+    if ([409, 422].includes(Number((error as { status?: unknown }).status))) throw new AtsError('ATS_SCHEMA_INCOMPATIBLE', `${subject}: ${text(error)}`, { cause: error });
     throw unreachable(registryUrl, error);
   }
 }
