@@ -1,9 +1,9 @@
-import { randomInt } from 'node:crypto';
-import { partitionOf, type OutgoingRecord } from '#libs/events';
+import type { OutgoingRecord } from '#libs/events';
 import { inSends, maxBatchBytes, topicMessages, type BatchLimit } from './chunks.js';
 import type { KafkaClient } from './client.js';
 import { lasting } from './failures.js';
 import type { Producer } from './kafkajs.js';
+import { createPartitioner } from './partitioner.js';
 import { within } from './time.js';
 
 export interface EventProducerParameters {
@@ -80,12 +80,7 @@ export class EventProducer {
 
   async #connect(): Promise<Producer> {
     const producer = this.kafka.watched(this.kafka.role('producer').producer({
-      idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false,
-      // Called once for each message and attempt. The choice is kept on the message: a retry must repeat it, and the caller wants to know it.
-      createPartitioner: () => ({ message, partitionMetadata }) => {
-        const key = message.key as Buffer | null;
-        return (message.partition ??= key === null ? randomInt(partitionMetadata.length) : partitionOf(key, partitionMetadata.length));
-      },
+      idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false, createPartitioner,
     }));
     await producer.connect();
     return producer;

@@ -4,3 +4,8 @@ export type { StreamLog } from './broker-watch.js';
 export { EventProducer, type EventProducerParameters, type SentRecord } from './event-producer.js';
 export { LogReader, type LogReaderParameters } from './log-reader.js';
 export { ensureTopics, type EnsureTopicsParameters } from './topics.js';
+export { BatchErrorFilter, KafkaBatchStrategy, type BatchEvent, type KafkaBatchStrategyParameters } from './batch-strategy.js';
+export { DeadLetter, RecordBatch, type DeadLetters } from './record-batch.js';
+export {
+  ExactlyOnceProcessor, type ExactlyOnceProcessorParameters, type PartitionContext, type Processed, type ProcessorEvent, type ProcessorStatus,
+} from './exactly-once.js';

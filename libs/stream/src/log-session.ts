@@ -84,6 +84,11 @@ export class LogSession {
     });
   }
 
+  /** Asks a broker for metadata, once. */
+  async ping(): Promise<void> {
+    await this.ask('metadata', { patienceMs: 0 }, (cluster) => cluster.refreshMetadata());
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     await this.#drop();

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { partitionOf, TOPICS, type KafkaRecord, type OutgoingRecord } from '#libs/events';
-import { startTestBroker, type TestBroker } from '../test/broker.js';
+import { startTestBroker, until, type TestBroker } from '../test/broker.js';
 import { connectKafka, ensureTopics, EventProducer, LogReader, type KafkaClient } from './index.js';
 
 const LOG_APPEND_TIME = { 'message.timestamp.type': 'LogAppendTime', 'compression.type': 'uncompressed' };
@@ -38,7 +38,9 @@ function record(topic: string, value: string | Buffer, more: Partial<OutgoingRec
 }
 
 async function collect(records: AsyncIterable<KafkaRecord>): Promise<KafkaRecord[]> {
-  return await Array.fromAsync(records);
+  const all: KafkaRecord[] = [];
+  for await (const one of records) all.push(one);
+  return all;
 }
 
 const values = (records: KafkaRecord[]) => records.map(({ value }) => value!.toString());
@@ -183,10 +185,10 @@ describe('a reader sees committed records alone', () => {
       const consumer = kafka.role('group').consumer({ groupId: `group-${topic}`, maxWaitTimeInMs: 100 });
       await consumer.connect();
       await consumer.subscribe({ topic, fromBeginning: true });
-      const end = Promise.withResolvers<void>();
-      consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => { if (BigInt(payload.lastOffset) + 1n >= BigInt(payload.highWatermark)) end.resolve(); });
+      let ended = false;
+      consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => { ended ||= BigInt(payload.lastOffset) + 1n >= BigInt(payload.highWatermark); });
       await consumer.run({ eachMessage: async ({ message }) => void delivered.push(message.value!.toString()) });
-      await end.promise;
+      await until('the end of the log', () => ended);
       await consumer.disconnect();
       expect(delivered).toEqual(good);
     }, 20_000);

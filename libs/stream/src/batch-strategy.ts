@@ -1,0 +1,130 @@
+import { Catch, type RpcExceptionFilter } from '@nestjs/common';
+import { BaseRpcContext, Server, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
+import { isObservable, lastValueFrom, throwError, type Observable } from 'rxjs';
+import { AtsError } from '#libs/errors';
+import type { KafkaRecord } from '#libs/events';
+import type { KafkaClient } from './client.js';
+import { describe, lasting } from './failures.js';
+import type { GroupBatch } from './group-batch.js';
+import { GroupConsumer } from './group-consumer.js';
+import { DeadLetter, RecordBatch } from './record-batch.js';
+import { backoff, pause } from './time.js';
+
+export interface KafkaBatchStrategyParameters {
+  kafka: KafkaClient;
+  /** A new group begins at the start of its topics. */
+  groupId: string;
+  /** See GroupConsumerParameters. */
+  memberFile?: string;
+  onDeadLetter(record: KafkaRecord, reason: string): void | Promise<void>;
+  /** The consumer has ended for good: the process must be started again. */
+  onFatal(error: AtsError): void;
+  onEvent?(event: BatchEvent): void;
+}
+
+export type BatchEvent =
+  | { kind: 'joined'; partitions: { topic: string; partition: number }[] }
+  | { kind: 'committed'; topic: string; partition: number; records: number; next: bigint }
+  | { kind: 'dead-letter'; topic: string; partition: number; offset: bigint; reason: string }
+  | { kind: 'retry'; topic: string; partition: number; attempt: number; why: string };
+
+/**
+ * Nest's transport for consumers of whole batches: `@EventPattern('topic') handle(batch: RecordBatch)`. The group's offset is committed when the handler has
+ * resolved, never before: every record is handled at least once, those of a partition in order. A record that can't be handled becomes a dead letter and the
+ * partition goes on; any other error of the handler brings the batch again, after a pause, until it resolves. Heartbeats are kept meanwhile.
+ */
+export class KafkaBatchStrategy extends Server implements CustomTransportStrategy {
+  /** Nest must not log and forget what a handler throws. */
+  override readonly propagatesEventHandlerErrors = true;
+  readonly #options: KafkaBatchStrategyParameters;
+  #consumer: GroupConsumer | undefined;
+  #joined = false;
+
+  constructor(options: KafkaBatchStrategyParameters) {
+    super();
+    this.#options = options;
+  }
+
+  /** Calls back at once: a broker that is away must not keep the app from answering its health checks. */
+  listen(callback: (error?: unknown) => void): void {
+    const { kafka, groupId, memberFile, onEvent, onFatal } = this.#options;
+    this.#consumer = new GroupConsumer({
+      kafka, groupId, topics: [...this.messageHandlers.keys()], onFatal, ...(memberFile !== undefined && { memberFile }),
+      onBatch: (batch) => this.#handle(batch),
+      onJoin: (assignment) => {
+        this.#joined = true;
+        onEvent?.({ kind: 'joined', partitions: [...assignment].flatMap(([topic, partitions]) => partitions.map((partition) => ({ topic, partition }))) });
+      },
+    });
+    this.#consumer.start().catch((error: unknown) => onFatal(lasting(kafka.brokers, `group ${groupId}`, error) as AtsError));
+    callback();
+  }
+
+  async close(): Promise<void> {
+    await this.#consumer?.stop();
+  }
+
+  /** True once the group was joined. */
+  get joined(): boolean {
+    return this.#joined;
+  }
+
+  on(): never {
+    throw new AtsError('ATS_INTERNAL', 'this transport has no events of its own; pass onEvent');
+  }
+
+  unwrap<T>(): T {
+    return this.#consumer as T;
+  }
+
+  async #handle(group: GroupBatch): Promise<void> {
+    const { topic, partition } = group;
+    const { onDeadLetter, onEvent } = this.#options;
+    const batch = new RecordBatch(topic, partition, group.records, group.signal, async (record, reason) => {
+      await onDeadLetter(record, reason);
+      onEvent?.({ kind: 'dead-letter', topic, partition, offset: record.offset, reason });
+    }, () => group.heartbeat());
+    for (let attempt = 0; !(await this.#once(batch, attempt));) {
+      if (!group.current()) return;
+      await pause(backoff(attempt++), group.signal);
+      if (!group.current()) return;
+    }
+    if (!group.owned()) return;
+    await group.commit();
+    group.resolve();
+    onEvent?.({ kind: 'committed', topic, partition, records: group.records.length, next: group.end });
+  }
+
+  /** False when the batch must come again. */
+  async #once(batch: RecordBatch, attempt: number): Promise<boolean> {
+    const handler = this.messageHandlers.get(batch.topic)!;
+    for (;;) {
+      try {
+        if (batch.records.length > 0) await settled(handler, batch);
+        return true;
+      } catch (error) {
+        try {
+          if (!(error instanceof DeadLetter)) throw error;
+          await batch.deadLetter(error.record, error.reason);
+        } catch (failure) {
+          this.#options.onEvent?.({ kind: 'retry', topic: batch.topic, partition: batch.partition, attempt, why: describe(failure) });
+          return false;
+        }
+      }
+    }
+  }
+}
+
+/** Nest answers with a value, a promise or an observable; an error may sit in any of them. Further handlers of the topic are called by the first. */
+async function settled(handler: MessageHandler, batch: RecordBatch): Promise<void> {
+  const answer: unknown = await handler(batch, new BaseRpcContext([batch]));
+  if (isObservable(answer)) await lastValueFrom(answer, { defaultValue: undefined });
+}
+
+/** Hands a handler's error to the strategy as it is. Without it, Nest logs each error with its stack and replaces it by "Internal server error". */
+@Catch()
+export class BatchErrorFilter implements RpcExceptionFilter {
+  catch(error: unknown): Observable<never> {
+    return throwError(() => error);
+  }
+}

@@ -1,0 +1,185 @@
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { AtsError } from '#libs/errors';
+import type { KafkaClient } from './client.js';
+import { describe, isPassing, lasting, origin } from './failures.js';
+import { GroupBatch } from './group-batch.js';
+import type { Consumer, EachBatchPayload } from './kafkajs.js';
+import { LogSession } from './log-session.js';
+import { backoff, pause, within } from './time.js';
+
+/** Of a member that stopped answering; the broker's smallest. */
+const SESSION_MS = 6000;
+const HEARTBEAT_MS = 500;
+const REBALANCE_MS = 10_000;
+const LONG_POLL_MS = 100;
+
+/** No fetch for twice this, though the broker answers and no batch is being handled, means that kafkajs has silently stopped. */
+const STALL_MS = 20_000;
+
+export interface GroupConsumerParameters {
+  kafka: KafkaClient;
+  groupId: string;
+  topics: readonly string[];
+  /** Holds this process's member id, so that after a crash its successor takes the dead member out of the group and need not wait for the session to end. */
+  memberFile?: string;
+  /** Batches of one partition come one at a time; those of different partitions together. What it throws is fatal: it handles its own errors. */
+  onBatch(batch: GroupBatch): Promise<void>;
+  /** Offsets of transaction markers and aborted records alone, which never make a batch. */
+  onHidden?(topic: string, partition: number, first: bigint, last: bigint): void;
+  onJoin(assignment: ReadonlyMap<string, readonly number[]>, memberId: string): void;
+  /** The consumer has ended and does not come back: the process must be started again. */
+  onFatal(error: AtsError): void;
+}
+
+/** A member of a consumer group that commits nothing by itself. Waits for the broker at the start, outlasts its outages, and tells when it can't go on. */
+export class GroupConsumer {
+  readonly #options: GroupConsumerParameters;
+  readonly #session: LogSession;
+  readonly #tails = new Map<string, Promise<void>>();
+  readonly #stop = new AbortController();
+  #consumer: Consumer | undefined;
+  #watchdog: NodeJS.Timeout | undefined;
+  #generation = 0;
+  #handling = 0;
+  #lastFetch = Date.now();
+
+  constructor(options: GroupConsumerParameters) {
+    this.#options = options;
+    this.#session = new LogSession(options.kafka, `${options.groupId}-session`);
+  }
+
+  /** Resolves when the group has been joined for the first time, or {@link stop} was called. */
+  async start(): Promise<void> {
+    await this.#leaveForPredecessor();
+    for (let attempt = 0; !this.#stop.signal.aborted; attempt++) {
+      const consumer = this.#newConsumer();
+      try {
+        await consumer.connect();
+        await consumer.subscribe({ topics: [...this.#options.topics], fromBeginning: true });
+        if (this.#stop.signal.aborted) return await consumer.disconnect();
+        this.#consumer = consumer;
+        break;
+      } catch (error) {
+        await consumer.disconnect().catch(() => undefined);
+        if (!isPassing(error)) throw lasting(this.#options.kafka.brokers, `group ${this.#options.groupId}`, error);
+        const missing = lasting(this.#options.kafka.brokers, this.#options.topics.join(', '), error) as AtsError;
+        if (missing.code === 'ATS_TOPIC_MISSING' && attempt === 0) this.#options.kafka.log.warn(missing.message);
+        await pause(backoff(attempt), this.#stop.signal);
+      }
+    }
+    if (this.#stop.signal.aborted || !this.#consumer) return;
+    const consumer = this.#consumer;
+    const joined = new Promise<void>((resolve) => {
+      this.#stop.signal.addEventListener('abort', () => resolve());
+      consumer.on('consumer.group_join', () => resolve());
+    });
+    this.#startWatchdog();
+    await consumer.run({
+      autoCommit: false, eachBatchAutoResolve: false, partitionsConsumedConcurrently: 16,
+      eachBatch: (payload) => this.#inTurn(payload),
+    });
+    await joined;
+  }
+
+  /** Lets batches under way end, which their signal tells to hurry, and leaves the group. */
+  async stop(): Promise<void> {
+    if (this.#stop.signal.aborted) return;
+    this.#stop.abort();
+    clearInterval(this.#watchdog);
+    try {
+      await within(15_000, `leaving group ${this.#options.groupId}`, this.#consumer?.disconnect() ?? Promise.resolve());
+      if (this.#options.memberFile) rmSync(this.#options.memberFile, { force: true });
+    } finally {
+      await this.#session.close();
+    }
+  }
+
+  #newConsumer(): Consumer {
+    const { kafka, groupId, memberFile, onJoin, onHidden } = this.#options;
+    const consumer = kafka.watched(kafka.role(groupId).consumer({
+      groupId, sessionTimeout: SESSION_MS, heartbeatInterval: HEARTBEAT_MS, rebalanceTimeout: REBALANCE_MS, maxWaitTimeInMs: LONG_POLL_MS, allowAutoTopicCreation: false,
+    }));
+    consumer.on('consumer.fetch_start', () => { this.#lastFetch = Date.now(); });
+    consumer.on('consumer.group_join', ({ payload: { memberId, memberAssignment } }) => {
+      this.#generation++;
+      if (memberFile) writeFileSync(memberFile, memberId, { mode: 0o600 });
+      onJoin(new Map(Object.entries(memberAssignment)), memberId);
+    });
+    consumer.on('consumer.end_batch_process', ({ payload }) => {
+      const first = payload.firstOffset as string | null;
+      if (payload.batchSize === 0 && first !== null) onHidden?.(payload.topic, payload.partition, BigInt(first), BigInt(payload.lastOffset));
+    });
+    consumer.on('consumer.crash', ({ payload }) => {
+      // With restart set, kafkajs starts the consumer again by itself.
+      if (!payload.restart) this.#fail(`group ${groupId}: ${describe(payload.error)}`, payload.error);
+    });
+    return consumer;
+  }
+
+  /** kafkajs may hand out a partition again, after a rebalance, while an earlier batch of it is still being handled. */
+  async #inTurn(payload: EachBatchPayload): Promise<void> {
+    const place = `${payload.batch.topic}/${payload.batch.partition}`;
+    const turn = (this.#tails.get(place) ?? Promise.resolve()).then(() => this.#handle(payload));
+    this.#tails.set(place, turn.catch(() => undefined));
+    await turn;
+  }
+
+  async #handle(payload: EachBatchPayload): Promise<void> {
+    const generation = this.#generation;
+    const batch = new GroupBatch(payload, this.#consumer!, () => this.#generation === generation, this.#stop.signal);
+    if (!batch.current()) return;
+    this.#handling++;
+    const beating = setInterval(() => batch.beat(), HEARTBEAT_MS);
+    try {
+      await this.#options.onBatch(batch);
+    } catch (error) {
+      // An error of the group's protocol goes to kafkajs, which joins again; any other is not for it to judge.
+      if (!batch.groupError) this.#fail(`group ${this.#options.groupId}: ${describe(error)}`, error);
+    } finally {
+      clearInterval(beating);
+      this.#handling--;
+      this.#lastFetch = Date.now();
+    }
+    if (batch.groupError) throw batch.groupError;
+  }
+
+  async #leaveForPredecessor(): Promise<void> {
+    const { memberFile, groupId, kafka } = this.#options;
+    if (!memberFile || !existsSync(memberFile)) return;
+    const memberId = readFileSync(memberFile, 'utf8');
+    try {
+      await this.#session.leaveGroup(groupId, memberId, { patienceMs: Infinity, signal: this.#stop.signal });
+    } catch (error) {
+      // Already gone is as good; anything else costs one session's time and no more.
+      if (origin(error).type !== 'UNKNOWN_MEMBER_ID' && !this.#stop.signal.aborted) kafka.log.warn(`could not take the predecessor out of group ${groupId}: ${describe(error)}`);
+    }
+  }
+
+  #startWatchdog(): void {
+    let strikes = 0;
+    let asking = false;
+    this.#lastFetch = Date.now();
+    this.#watchdog = setInterval(() => {
+      if (Date.now() - this.#lastFetch < STALL_MS || this.#handling > 0) {
+        strikes = 0;
+        return;
+      }
+      if (asking) return;
+      asking = true;
+      void this.#session.ping().then(
+        () => { if (++strikes === 2) this.#fail(`group ${this.#options.groupId}: no fetch for ${(2 * STALL_MS) / 1000} s though the broker answers`); },
+        // No answer: the broker is away, and the client's watch has said so.
+        () => { strikes = 0; },
+      ).finally(() => {
+        asking = false;
+        this.#lastFetch = strikes > 0 ? this.#lastFetch + STALL_MS : Date.now();
+      });
+    }, 1000).unref();
+  }
+
+  #fail(why: string, cause?: unknown): void {
+    if (this.#stop.signal.aborted) return;
+    clearInterval(this.#watchdog);
+    this.#options.onFatal(new AtsError('ATS_CONSUMER_ENDED', why, { cause }));
+  }
+}

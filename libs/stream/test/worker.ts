@@ -1,0 +1,36 @@
+/** A process that chaos kills: gives each input record one verdict in an audit topic, and passes on those whose key is new. Tells its parent what happens. */
+import { connectKafka, ExactlyOnceProcessor } from '#libs/stream';
+
+const { BROKER, GROUP, INPUT, OUTPUT, AUDIT, MEMBER_FILE, WORKER } = process.env as Record<string, string>;
+const say = (message: Record<string, unknown>) => void (process.connected && process.send!(message));
+const quiet = { info: () => undefined, warn: (line: string) => say({ kind: 'log', line }) };
+
+const processor = new ExactlyOnceProcessor<Set<string>>({
+  kafka: connectKafka({ brokers: [BROKER!], clientId: WORKER!, log: quiet }),
+  groupId: GROUP!, topics: [INPUT!], transactionalIdPrefix: GROUP!, memberFile: MEMBER_FILE!, maxRecords: 50,
+  async open({ partition, reader }) {
+    const seen = new Set<string>();
+    for await (const { key } of reader.readAll(OUTPUT!, partition, 0n)) seen.add(key!.toString());
+    return seen;
+  },
+  async process(seen, records) {
+    const fresh = new Set<string>();
+    const output = records.flatMap(({ key, partition, offset }) => {
+      const name = key!.toString();
+      const known = seen.has(name) || fresh.has(name);
+      fresh.add(name);
+      const verdict = { topic: AUDIT!, partition: 0, key: Buffer.from(`${partition}/${offset}`), value: Buffer.from(known ? 'SEEN' : 'NEW'), headers: {} };
+      return known ? [verdict] : [verdict, { topic: OUTPUT!, partition, key, value: Buffer.from(String(offset)), headers: {} }];
+    });
+    return { output, committed: () => fresh.forEach((name) => seen.add(name)) };
+  },
+  onEvent: (event) => say(JSON.parse(JSON.stringify(event, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)))),
+  onFatal(error) {
+    say({ kind: 'fatal', why: error.message });
+    setTimeout(() => process.exit(3), 50);
+  },
+});
+
+process.on('disconnect', () => process.exit(0));
+process.on('message', () => void processor.stop().then(() => process.exit(0)));
+await processor.start();
