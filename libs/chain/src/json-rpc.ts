@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { z } from 'zod';
 import { AtsError } from '#libs/errors';
 
@@ -87,11 +88,12 @@ export class JsonRpc {
   }
 }
 
+/** fetch says "fetch failed" and keeps the reason in its cause. */
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  // fetch says "fetch failed" and keeps the reason in its cause
+  if (!types.isNativeError(error)) return String(error);
   const { cause } = error;
-  return cause instanceof Error && cause.message !== '' ? cause.message : cause instanceof Error && 'code' in cause ? String(cause.code) : error.message;
+  if (!types.isNativeError(cause)) return error.message;
+  return cause.message || String((cause as NodeJS.ErrnoException).code); // several addresses that failed have a code alone
 }
 
 function revertData(data: unknown): string | undefined {
