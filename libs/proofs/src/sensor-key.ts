@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { createRequire } from 'node:module';
 import { inCurve, mulPointEscalar, subOrder, type Point } from '@zk-kit/baby-jubjub';
-import { derivePublicKey, signMessage, verifySignature } from '@zk-kit/eddsa-poseidon';
 import { FIELD_MODULUS } from '#libs/events';
+
+// The package's ES module does not load in Node: it asks blakejs, which is CommonJS, for names that Node's lexer can't see there.
+const { derivePublicKey, signMessage, verifySignature } = createRequire(import.meta.url)('@zk-kit/eddsa-poseidon') as typeof import('@zk-kit/eddsa-poseidon');
 
 /** Order of Baby Jubjub's prime subgroup (EIP-2494). */
 export const SUBGROUP_ORDER = subOrder;

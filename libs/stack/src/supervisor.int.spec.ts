@@ -75,7 +75,8 @@ it('a part does not outlive a supervisor that is killed outright', async () => {
   await until(() => readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sleep\n');
   parent.kill('SIGKILL');
   await until(() => identityOf(pid) === undefined);
-  expect(parent.signalCode).toBe('SIGKILL');
+  await until(() => parent.signalCode === 'SIGKILL');
+  expect(identityOf(pid)).toBeUndefined();
 });
 
 it('a data folder serves one supervisor at a time', async () => {
@@ -83,4 +84,15 @@ it('a data folder serves one supervisor at a time', async () => {
   await expect(lockDataFolder(join(dir, '.'))).rejects.toThrow(/^ATS_ALREADY_RUNNING: .*another instance uses this data folder.*\. /);
   await first.release();
   await (await lockDataFolder(dir)).release();
+});
+
+it('a stop while a part is being started waits until it is gone', async () => {
+  const supervisor = new Supervisor({ runDir: join(dir, 'run') });
+  const pidFile = join(dir, 'pid');
+  const starting = supervisor.run('x', shell(`echo $$ > ${pidFile}; exec sleep 60`));
+  starting.catch(() => undefined);
+  await until(() => existsSync(pidFile) && readFileSync(pidFile, 'utf8').endsWith('\n'));
+  await supervisor.stop();
+  expect(identityOf(Number(readFileSync(pidFile, 'utf8')))).toBeUndefined();
+  await expect(starting).rejects.toThrow();
 });

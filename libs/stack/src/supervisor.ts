@@ -58,9 +58,17 @@ export class Supervisor {
     };
     this.#slots.delete(name);
     this.#slots.set(name, slot);
-    const part = await this.#start(slot, start, false);
-    slot.loop = this.#keep(slot, start, part);
-    return part as P;
+    const starting = this.#start(slot, start, false);
+    // so that a stop waits for a part that is only being started
+    slot.loop = starting.then(() => undefined, () => undefined);
+    try {
+      const part = await starting;
+      slot.loop = this.#keep(slot, start, part);
+      return part as P;
+    } catch (error) {
+      slot.status = { ...slot.status, state: 'stopped' };
+      throw error;
+    }
   }
 
   /** The part as it runs now: another process after a restart. */

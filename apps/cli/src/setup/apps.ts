@@ -1,0 +1,91 @@
+import { join } from 'node:path';
+import { repositoryRoot, startPart, type Part } from '#libs/stack';
+import type { Layout } from '../layout.js';
+import { FAMILY, POLICY_STREAMS } from './policies.js';
+
+/** What the apps need to know of the parts they talk to. */
+export interface Surroundings {
+  readonly layout: Layout;
+  readonly brokers: string;
+  readonly registryUrl: string;
+  readonly rpcUrl: string;
+  readonly icinga: { readonly url: string; readonly caFile: string; readonly sinkCredentialsFile: string };
+  readonly logLevel: string;
+}
+
+/** One app as make run starts it. */
+export interface AppStart {
+  readonly name: string;
+  start(signal: AbortSignal): Promise<Part>;
+}
+
+/** Longer than an app's own deadline to stop (libs/service STOP_DEADLINE_MS). */
+const STOP_SECONDS = 20;
+
+/** The apps that serve the whole deployment, in order of dependence. */
+export function serverApps(around: Surroundings): AppStart[] {
+  const { ports } = around.layout;
+  return [
+    app(around, 'chain-indexer', ports.chainIndexer, { ATTESTREAM_CHAIN_RPC_URL: around.rpcUrl }),
+    app(around, 'proof-gate', ports.proofGate, {}),
+    app(around, 'icinga-sink', ports.icingaSink, {
+      ATTESTREAM_ICINGA_URL: around.icinga.url,
+      ATTESTREAM_ICINGA_CA_FILE: around.icinga.caFile,
+      ATTESTREAM_ICINGA_CREDENTIALS_FILE: around.icinga.sinkCredentialsFile,
+    }),
+  ];
+}
+
+/** The edge agents, one a household. */
+export function edgeAgents(around: Surroundings): AppStart[] {
+  const { layout } = around;
+  return layout.households.map((household, i) => {
+    const folders = layout.household(household);
+    return app(around, 'edge-agent', layout.ports.edgeAgents[i]!, {
+      ATTESTREAM_HOUSEHOLD_DIR: folders.keys,
+      ATTESTREAM_SENSOR_DIR: folders.sensor,
+      ATTESTREAM_OUTBOX_DIR: folders.outbox,
+      ATTESTREAM_POLICY_FAMILY: FAMILY,
+      ATTESTREAM_STREAMS: POLICY_STREAMS.join(','),
+    }, agentName(household));
+  });
+}
+
+/** The part that is a household's agent. */
+export function agentName(household: string): string {
+  return `edge-agent-${household}`;
+}
+
+function app({ layout, brokers, registryUrl, logLevel }: Surroundings, folder: string, port: number, env: Record<string, string>, name = folder): AppStart {
+  return {
+    name,
+    start: (signal) => startPart({
+      name,
+      program: process.execPath,
+      args: ['--enable-source-maps', join(repositoryRoot, 'dist/apps', folder, 'src/main.js')],
+      cwd: layout.home,
+      env: {
+        ATTESTREAM_KAFKA_BROKERS: brokers,
+        ATTESTREAM_REGISTRY_URL: registryUrl,
+        ATTESTREAM_DEPLOYMENT_FILE: layout.deploymentFile,
+        ATTESTREAM_HTTP_PORT: String(port),
+        ATTESTREAM_LOG_LEVEL: logLevel,
+        ...env,
+      },
+      logFile: layout.logFile(name),
+      ready: () => isLive(port),
+      stopSeconds: STOP_SECONDS,
+      signal,
+    }),
+  };
+}
+
+async function isLive(port: number): Promise<boolean> {
+  try {
+    const response = await fetch(`http://127.0.0.1:${port}/health/live`, { signal: AbortSignal.timeout(2_000) });
+    await response.body?.cancel();
+    return response.ok;
+  } catch {
+    return false; // not listening yet: asked again
+  }
+}

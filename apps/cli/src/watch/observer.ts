@@ -1,0 +1,107 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { isAtsError } from '#libs/errors';
+import type { IcingaClient, ServiceView } from '#libs/icinga';
+import { LogReader } from '#libs/stream';
+import type { Stack } from '../setup/bring-up.js';
+import { countStates, icingaViewer } from './icinga-states.js';
+import type { Latency, Snapshot } from './frame.js';
+import { sinkLatency } from './sink-latency.js';
+import { Tally } from './tally.js';
+
+const POLL_MS = 1_000;
+
+/** Looks at the running system from outside: the topics, Icinga2's API, the apps' health. */
+export class Observer {
+  readonly tally: Tally;
+  readonly icinga: IcingaClient;
+  #services: readonly ServiceView[] | undefined;
+  #latency: Latency | undefined;
+  #chainBlocks = 0;
+  #waiting: ReadonlyMap<string, string> = new Map();
+
+  constructor(private readonly stack: Stack) {
+    this.tally = new Tally(stack.kafka, stack.codec);
+    this.icinga = icingaViewer(stack.icinga);
+  }
+
+  /** Looks about once a second until the signal is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    const reader = new LogReader(this.stack.kafka);
+    try {
+      await Promise.all([this.tally.run(signal), this.#poll(reader, signal)]);
+    } finally {
+      await Promise.all([reader.close(), this.icinga.close()]);
+    }
+  }
+
+  /** As of the last look; undefined while Icinga2 does not answer. */
+  services(): readonly ServiceView[] | undefined {
+    return this.#services;
+  }
+
+  latency(): Latency | undefined {
+    return this.#latency;
+  }
+
+  snapshot(messages: readonly string[]): Snapshot {
+    return {
+      seconds: (performance.now() - this.stack.startedAt) / 1_000,
+      totals: this.tally.totals(),
+      chainBlocks: this.#chainBlocks,
+      states: this.#services && countStates(this.#services),
+      latency: this.#latency,
+      parts: this.stack.supervisor.status(),
+      waiting: this.#waiting,
+      messages,
+    };
+  }
+
+  async #poll(reader: LogReader, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const [services, latency, blocks, waiting] = await Promise.all([
+        orUndefined(this.icinga.services()),
+        sinkLatency(this.stack.layout.ports.icingaSink),
+        orUndefined(reader.highWatermark('chain-events', 0)),
+        this.#askReadiness(),
+      ]);
+      this.#services = services;
+      this.#latency = latency ?? this.#latency;
+      this.#chainBlocks = blocks === undefined ? this.#chainBlocks : Number(blocks);
+      this.#waiting = waiting;
+      await delay(POLL_MS, undefined, { signal }).catch(() => undefined); // only an abort ends the wait early
+    }
+  }
+
+  async #askReadiness(): Promise<ReadonlyMap<string, string>> {
+    const { layout } = this.stack;
+    const { ports } = layout;
+    const apps: [string, number][] = [
+      ['chain-indexer', ports.chainIndexer], ['proof-gate', ports.proofGate], ['icinga-sink', ports.icingaSink],
+      ...ports.edgeAgents.map((port, i): [string, number] => [`edge-agent-${layout.households[i]}`, port]),
+    ];
+    const answers = await Promise.all(apps.map(async ([name, port]) => [name, await waitsFor(port)] as const));
+    return new Map(answers.filter((answer): answer is [string, string] => answer[1] !== undefined));
+  }
+}
+
+/** What an app waits for, in its own words; undefined when it is ready or does not answer. */
+async function waitsFor(port: number): Promise<string | undefined> {
+  try {
+    const response = await fetch(`http://127.0.0.1:${port}/health/ready`, { signal: AbortSignal.timeout(2_000) });
+    const { waitingFor } = (await response.json()) as { waitingFor?: Record<string, string> };
+    const reasons = Object.values(waitingFor ?? {});
+    return reasons.length > 0 ? reasons.join(', ') : undefined;
+  } catch {
+    return undefined; // it is down, which the supervisor shows
+  }
+}
+
+/** A part that is away is shown as such; it is no reason to stop looking. Anything else is. */
+async function orUndefined<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (isAtsError(error)) return undefined;
+    throw error;
+  }
+}
