@@ -53,7 +53,7 @@ describe('load', () => {
     const [line] = faultsOf({ ATTESTREAM_BROKERS: 'a:1', ATTESTREAM_PASSWORD: 'hunter2' });
     expect(line).toContain('7 characters, not shown');
     expect(line).not.toContain('hunter2');
-    expect(config.help() + configurationPage([config])).not.toContain('xxx');
+    expect(config.help() + configurationPage([config], '/checkout/')).not.toContain('xxx');
   });
 });
 
@@ -65,11 +65,16 @@ it('help names each key, its meaning, what it takes and its default', () => {
 it('the page lists a shared key once, with its apps', () => {
   const other = defineConfig('other', { brokers: config.settings.brokers });
   const third = defineConfig('third', {});
-  const page = configurationPage([config, third, other]);
+  const page = configurationPage([config, third, other], '/checkout/');
   expect(page.match(/ATTESTREAM_BROKERS/g)).toHaveLength(1);
   expect(page).toContain('| required | other, sample |');
   expect(page).toContain('## sample');
   expect(page).not.toContain('## other');
+});
+
+it('the page shows paths in the checkout relative to it', () => {
+  const folder = defineConfig('folder', { folder: setting('ATTESTREAM_FOLDER', z.string().default('/checkout/circuits'), 'Folder of the circuits.') });
+  expect(configurationPage([folder], '/checkout/')).toContain('| `circuits` |');
 });
 
 it('a key can not be defined twice', () => {

@@ -20,11 +20,14 @@ export function expectedOf(schema: z.ZodType): string {
   return output.expected ?? inWords(output) ?? inWords(jsonSchema(schema, 'input')) ?? 'text';
 }
 
-/** The default as a person would type it, or undefined when the value is required; empty for an optional one. */
+/** What stands for the default of a value that may be left out and then is not there. */
+export const NO_DEFAULT = 'none';
+
+/** The default as a person would type it, {@link NO_DEFAULT}, or undefined when the value is required. */
 export function defaultOf(schema: z.ZodType): string | undefined {
   const absent = schema.safeParse(undefined);
   if (!absent.success) return undefined;
-  if (absent.data === undefined) return 'none';
+  if (absent.data === undefined) return NO_DEFAULT;
   const { default: declared } = jsonSchema(schema, 'input');
   const value = declared ?? absent.data;
   return typeof value === 'string' ? value : JSON.stringify(value);

@@ -88,6 +88,7 @@ describe('bytes that avsc alone would take', () => {
     const before = process.memoryUsage().arrayBuffers;
     expect(refusal('telemetry', splice(telemetry, streamAt, 1, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0x07))).toContain('bytes expected');
     expect(refusal('telemetry', splice(telemetry, streamAt, 1, ...Array<number>(12).fill(0xff), 0x7f))).toContain('beyond 2^52');
+    expect(refusal('telemetry', splice(telemetry, streamAt, 1, ...Array<number>(200).fill(0x80), 0x01))).toContain('beyond 2^52');
     expect(refusal('telemetry', splice(telemetry, streamAt, 1, 0x07))).toContain('a length of -4');
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1_000_000);
   });
