@@ -4,4 +4,4 @@ export { openReadings, type OpenedReadings } from './sealed-readings.js';
 export { createSensor, enrolSensor, loadSensor, telemetryLeaf, type SensorEnrolment } from './sensor-folder.js';
 export { STREAMS, type StreamId, type StreamInfo } from './streams.js';
 export { buildTelemetryEvent, proofOf, withProof, type StreamPolicy, type TelemetryEvent, type TelemetryEventParameters } from './telemetry-event.js';
-export { isSignedWindow, MAX_READING, windowDigest, windowEnd, windowFromJson, windowToJson, type SignedWindow } from './window.js';
+export { isSignedWindow, MAX_READING, signWindow, windowDigest, windowEnd, windowFromJson, windowToJson, type SignedWindow } from './window.js';

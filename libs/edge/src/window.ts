@@ -1,5 +1,5 @@
 import { fieldFromText } from '#libs/events';
-import { KIND, READING_LIMIT, readingsDigest, verifyDigest, WINDOW_READINGS, type SensorPublicKey, type SensorSignature } from '#libs/proofs';
+import { KIND, READING_LIMIT, readingsDigest, sensorPublicKey, signDigest, verifyDigest, WINDOW_READINGS, type SensorPublicKey, type SensorSignature } from '#libs/proofs';
 
 /** Largest reading: unsigned 32 bits. */
 export const MAX_READING = Number(READING_LIMIT - 1n);
@@ -18,6 +18,11 @@ export interface SignedWindow {
 /** H(READINGS, telemetry, 16, stream, epoch, readings...): what the sensor signs. */
 export function windowDigest({ stream, epoch, readings }: Pick<SignedWindow, 'stream' | 'epoch' | 'readings'>): bigint {
   return readingsDigest({ kind: KIND.telemetry, stream: fieldFromText(stream), epoch: BigInt(epoch), values: readings.map(BigInt) });
+}
+
+/** Signs a window and forgets it. A sensor does so through its journal alone, or it could sign a second one for the same epoch. */
+export function signWindow(key: Uint8Array, { stream, epoch, epochSeconds, readings }: Omit<SignedWindow, 'publicKey' | 'signature'>, publicKey = sensorPublicKey(key)): SignedWindow {
+  return { stream, epoch, epochSeconds, readings: [...readings], publicKey, signature: signDigest(key, windowDigest({ stream, epoch, readings })) };
 }
 
 /** True when the window has the shape the statement wants and its signature holds. */

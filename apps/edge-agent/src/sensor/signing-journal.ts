@@ -1,15 +1,15 @@
 import { AtsError } from '#libs/errors';
-import { windowDigest, windowFromJson, windowToJson, type SignedWindow } from '#libs/edge';
-import { sensorPublicKey, signDigest } from '#libs/proofs';
+import { signWindow, windowFromJson, windowToJson, type SignedWindow } from '#libs/edge';
+import { sensorPublicKey, type SensorPublicKey } from '#libs/proofs';
 import { AppendFile, replaceFile } from '../durable/append-file.js';
 import { EpochRanges, type EpochRange } from '../durable/epoch-ranges.js';
 import { Serial } from '../durable/serial.js';
 
-/** Windows kept a stream, newest first: the ones the agent has not taken yet, and those whose signature can still be given again. */
-const KEPT_WINDOWS = 256;
-
-/** The journal is written anew when it has grown by this much since it last was. */
-const COMPACT_BYTES = 4 << 20;
+/**
+ * windows: kept a stream, the newest; the ones the agent has not taken yet, and those whose signature can still be given again.
+ * growthBytes: the journal is written anew when it has grown by this much since it last was.
+ */
+const LIMITS = { windows: 256, growthBytes: 4 << 20 };
 
 type Entry =
   | { type: 'window'; window: Record<string, unknown> }
@@ -27,23 +27,26 @@ export class SigningJournal {
   readonly #untaken = new Set<string>();
   readonly #serial = new Serial();
   #floor = -1;
-  #compactAt = COMPACT_BYTES;
+  #compactAt: number;
+  readonly #publicKey: SensorPublicKey;
 
-  private constructor(private readonly key: Buffer, private readonly epochSeconds: number, private file: AppendFile) {}
+  private constructor(private readonly key: Buffer, private readonly epochSeconds: number, private file: AppendFile, private readonly limits: typeof LIMITS) {
+    this.#compactAt = file.bytes + limits.growthBytes;
+    this.#publicKey = sensorPublicKey(key);
+  }
 
   /**
    * @param currentEpoch the epoch that now belongs to: up to it everything counts as signed when bytes of the journal are lost.
    * @param onLoss told how many stretches of bytes are lost.
    */
-  static async open({ path, key, epochSeconds, currentEpoch, onLoss }:
-  { path: string; key: Buffer; epochSeconds: number; currentEpoch: number; onLoss(stretches: number): void }): Promise<SigningJournal> {
+  static async open({ path, key, epochSeconds, currentEpoch, onLoss, limits = LIMITS }:
+  { path: string; key: Buffer; epochSeconds: number; currentEpoch: number; onLoss(stretches: number): void; limits?: typeof LIMITS }): Promise<SigningJournal> {
     const { file, payloads } = await AppendFile.open(path, async (damage) => {
       onLoss(damage.length);
       return [encode({ type: 'floor', epoch: currentEpoch })];
     });
-    const journal = new SigningJournal(key, epochSeconds, file);
+    const journal = new SigningJournal(key, epochSeconds, file, limits);
     for (const payload of payloads) journal.#apply(JSON.parse(payload.toString('utf8')) as Entry);
-    journal.#compactAt = file.bytes + COMPACT_BYTES;
     return journal;
   }
 
@@ -58,8 +61,7 @@ export class SigningJournal {
       if (kept || epoch <= this.#floor || this.#signed.get(stream)?.has(epoch)) {
         throw new AtsError('ATS_SENSOR_ALREADY_SIGNED', `stream ${stream}, epoch ${epoch}`);
       }
-      const signature = signDigest(this.key, windowDigest({ stream, epoch, readings }));
-      const window: SignedWindow = { stream, epoch, epochSeconds: this.epochSeconds, readings: [...readings], publicKey: sensorPublicKey(this.key), signature };
+      const window = signWindow(this.key, { stream, epoch, epochSeconds: this.epochSeconds, readings }, this.#publicKey);
       await this.#append({ type: 'window', window: windowToJson(window) });
       return window;
     });
@@ -106,7 +108,7 @@ export class SigningJournal {
     this.#kept.set(nameOf(stream, epoch), window);
     this.#untaken.add(nameOf(stream, epoch));
     const ofStream = [...this.#kept].filter(([, kept]) => kept.stream === stream);
-    for (const [name] of ofStream.slice(0, Math.max(0, ofStream.length - KEPT_WINDOWS))) {
+    for (const [name] of ofStream.slice(0, Math.max(0, ofStream.length - this.limits.windows))) {
       this.#kept.delete(name);
       this.#untaken.delete(name);
     }
@@ -125,7 +127,7 @@ export class SigningJournal {
     await replaceFile(this.file.path, entries.map(encode));
     await this.file.close();
     this.file = (await AppendFile.open(this.file.path, unreadable)).file;
-    this.#compactAt = this.file.bytes + COMPACT_BYTES;
+    this.#compactAt = this.file.bytes + this.limits.growthBytes;
   }
 
   #rangesOf(stream: string): EpochRanges {

@@ -13,7 +13,8 @@ const path = () => join(folder, 'journal');
 const readings = (seed: number) => Array.from({ length: 16 }, (_, i) => seed + i);
 const losses: number[] = [];
 beforeEach(() => { losses.length = 0; });
-const open = (currentEpoch = 50) => SigningJournal.open({ path: path(), key, epochSeconds: 30, currentEpoch, onLoss: (stretches) => losses.push(stretches) });
+const open = (currentEpoch = 50, limits?: { windows: number; growthBytes: number }) =>
+  SigningJournal.open({ path: path(), key, epochSeconds: 30, currentEpoch, onLoss: (stretches) => losses.push(stretches), limits });
 const REFUSED = /ATS_SENSOR_ALREADY_SIGNED/;
 
 describe('the signing journal', () => {
@@ -97,6 +98,21 @@ describe('the signing journal', () => {
     expect(again.oldestUntaken()?.epoch).toBe(8);
     await again.taken('load', 8);
     expect(again.oldestUntaken()).toBeUndefined();
+    await again.close();
+  });
+
+  it('stays bounded over many windows, and still refuses those that it no longer holds', async () => {
+    const journal = await open(50, { windows: 4, growthBytes: 2000 });
+    for (let epoch = 0; epoch < 16; epoch++) {
+      await journal.sign({ stream: 'load', epoch, readings: readings(epoch) });
+      if (epoch < 14) await journal.taken('load', epoch);
+    }
+    expect(statSync(path()).size).toBeLessThan(4 * 800 + 2000 + 800);
+    await journal.close();
+    const again = await open();
+    expect(again.oldestUntaken()?.epoch).toBe(14);
+    for (const epoch of [0, 11]) await expect(again.sign({ stream: 'load', epoch, readings: readings(epoch) })).rejects.toThrow(REFUSED);
+    expect((await again.sign({ stream: 'load', epoch: 12, readings: readings(12) })).epoch).toBe(12);
     await again.close();
   });
 });
