@@ -132,6 +132,14 @@ it('work that does not end is left at a second signal', async () => {
   expect(await sample.ended).toBe(1);
 });
 
+it('work that does not end is left after the deadline, with its line', async () => {
+  sample = new Sample({ ATTESTREAM_SAMPLE_DOES: 'hang' });
+  await sample.line('handled');
+  sample.signal('SIGTERM');
+  expect(await sample.ended).toBe(1);
+  expect(sample.stderr).toBe('ATS_INTERNAL: an unexpected failure: it did not stop within 15 s. Please report it with the log.\n');
+});
+
 it('names a port that is taken', async () => {
   const other = createServer().listen(0, '127.0.0.1');
   await once(other, 'listening');

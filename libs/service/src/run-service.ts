@@ -1,5 +1,4 @@
 import 'reflect-metadata';
-import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { INestApplication, INestApplicationContext, ModuleMetadata } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -90,12 +89,17 @@ async function startStrategy(app: INestApplication, strategy: CustomTransportStr
   await app.startAllMicroservices();
 }
 
-/** Resolves, and aborts the controller, at the first signal; the second ends the process. */
+/** Resolves, and aborts the controller, at the first signal; the second ends the process. The handlers stay, so that no signal meets the default. */
 async function stopOnSignal(stopping: AbortController, log: Log): Promise<void> {
-  const [signal] = await Promise.race([once(process, 'SIGTERM').then(() => ['SIGTERM']), once(process, 'SIGINT').then(() => ['SIGINT'])]);
-  log.info({ signal }, 'stopping');
-  for (const again of ['SIGTERM', 'SIGINT'] as const) process.on(again, () => process.exit(1));
-  stopping.abort();
+  await new Promise<void>((resolve) => {
+    const handle = (signal: NodeJS.Signals): void => {
+      if (stopping.signal.aborted) process.exit(1);
+      stopping.abort();
+      log.info({ signal }, 'stopping');
+      resolve();
+    };
+    process.on('SIGTERM', handle).on('SIGINT', handle);
+  });
 }
 
 /** Work may end a stop by throwing that it was aborted. */
