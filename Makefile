@@ -6,10 +6,10 @@ MAKEFLAGS += --no-print-directory
 
 export ATTESTREAM_HOME ?= $(CURDIR)/.attestream
 node := bin/node
-cli := $(node) --enable-source-maps dist/apps/cli/src/main.js
+cli := $(node) --enable-source-maps --disable-warning=TimeoutNegativeWarning dist/apps/cli/src/main.js
 sources := $(shell find apps libs -name '*.ts' -not -name '*.spec.ts' 2>/dev/null) tsconfig.base.json tsconfig.build.json package-lock.json
 
-.PHONY: help run test doctor reset deps build lint docs ceremony ceremony-verify check-bare
+.PHONY: help run test doctor stop reset deps build lint docs ceremony ceremony-verify check-bare
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-16s %s\n' "$$name" "$$text"; done
@@ -22,6 +22,9 @@ test: deps ## every test, on ports and folders of its own
 
 doctor: ## what is here, what is missing and how to get it
 	@scripts/doctor
+
+stop: deps build ## stop what KEEP=1 left running
+	@$(cli) stop
 
 reset: deps build ## forget all data of make run
 	@$(cli) reset
@@ -42,14 +45,14 @@ dist/.stamp: $(sources)
 lint: deps ## types and lint
 	@scripts/lint
 
-docs: deps build ## write docs/configuration.md from the apps' own configuration
-	@scripts/docs
+docs: deps ## write docs/configuration.md from the apps' own configuration
+	@PATH="$(CURDIR)/bin:$$PATH" npm run --silent docs:configuration
 
-ceremony: deps ## make the circuits' keys again from nothing
-	@circuits/ceremony.sh
+ceremony: deps ## make the circuits' keys again from nothing (PTAU=file: from these powers of tau)
+	@INIT_CWD=$(CURDIR) $(MAKE) -C circuits ceremony
 
 ceremony-verify: deps ## check the committed keys against a powers-of-tau file (PTAU=file)
-	@circuits/ceremony-verify.sh "$(PTAU)"
+	@INIT_CWD=$(CURDIR) $(MAKE) -C circuits ceremony-verify
 
 check-bare: ## run both commands in a fresh Debian that holds git and make only (needs root)
 	@scripts/check-bare

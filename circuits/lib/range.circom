@@ -5,7 +5,8 @@ include "comparators.circom";
 
 // Proves: 0 <= in < 2^BITS, as an integer. The only gate through which a number reaches a comparator.
 template Unsigned(BITS) {
-    // 2^BITS <= 2^253 < r: the bits have one reading, no alias n + r.
+    // 2^BITS <= 2^253 < r: the bits have one reading, no alias n + r, which answers circomspect's warning about Num2Bits.
+    // Its notes on arithmetic and comparison here and in the other templates are about compile-time counters far below r, and about bits.
     assert(BITS <= 253);
     signal input in;
     component bits = Num2Bits(BITS);

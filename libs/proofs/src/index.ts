@@ -14,3 +14,5 @@ export {
   COUNT_LIMIT, evaluateTelemetry, healthState, READING_LIMIT, STATE, TELEMETRY_SIGNALS, telemetryPublicSignals, WINDOW_READINGS,
   type TelemetryInput, type TelemetryPolicy, type TelemetryPublics,
 } from './telemetry.js';
+export { createSnarkjsProver, type CreateSnarkjsProverParameters } from './snarkjs-prover.js';
+export { createSnarkjsVerifier, type CreateSnarkjsVerifierParameters } from './snarkjs-verifier.js';

@@ -1,0 +1,121 @@
+import { randomBytes, randomInt } from 'node:crypto';
+import { FIELD_MODULUS } from '#libs/events';
+import {
+  evaluateTelemetry, KIND, leafHash, MerkleTree, readingsDigest, secretHash, sensorPublicKey, signDigest, STATE, telemetryPublicSignals,
+  type TelemetryInput, type TelemetryPolicy,
+} from '../src/index.js';
+import { calmReadings, Household, POLICY, randomField } from './telemetry-case.fixture.js';
+import { publicSignals, telemetryProver, type TelemetryProver } from './telemetry-prover.fixture.js';
+
+const MAX_READING = 2n ** 32n - 1n;
+const NEGATIVE = FIELD_MODULUS - 1n;
+let prover: TelemetryProver;
+const household = new Household();
+
+beforeAll(async () => { prover = await telemetryProver(); }, 240_000);
+
+async function agree(input: TelemetryInput): Promise<bigint[]> {
+  const witness = await prover.honest(input);
+  const expected = telemetryPublicSignals(evaluateTelemetry(input));
+  // The input stands on both sides so that a difference shows it.
+  expect({ input, signals: publicSignals(witness) }).toEqual({ input, signals: expected });
+  return witness;
+}
+
+/** The reference refuses by a named rule, and no witness satisfies the constraints. */
+async function bothRefuse(input: TelemetryInput, rule: RegExp): Promise<void> {
+  expect(() => evaluateTelemetry(input)).toThrow(rule);
+  expect(prover.broken(await prover.forge(input))).not.toEqual([]);
+}
+
+describe('the circuit agrees with its reference', () => {
+  it('in 200 random cases, whose witnesses satisfy every constraint', async () => {
+    const households = Array.from({ length: 4 }, (_, i) => new Household(3 * i));
+    const seen = new Set<bigint>();
+    for (let i = 0; i < 200; i++) {
+      const policy = randomPolicy();
+      const input = households[i % 4]!.input({
+        ...policy, stream: randomField(), epoch: BigInt(randomInt(2 ** 40)), scope: randomField(), messageHash: randomField() >> 1n, readings: randomReadings(policy),
+      });
+      const witness = await agree(input);
+      seen.add(witness[5]!);
+      expect(prover.broken(witness)).toEqual([]);
+    }
+    expect(seen).toEqual(new Set([STATE.OK, STATE.WARNING, STATE.CRITICAL]));
+  }, 240_000);
+
+  it('on the state, one reading to either side of each bound and one count to either side of each threshold', async () => {
+    const cases: [outside: bigint, count: number, state: bigint][] = [
+      [POLICY.warnLo, 16, STATE.OK], [POLICY.warnLo - 1n, 2, STATE.OK], [POLICY.warnLo - 1n, 3, STATE.WARNING],
+      [POLICY.warnHi, 16, STATE.OK], [POLICY.warnHi + 1n, 2, STATE.OK], [POLICY.warnHi + 1n, 3, STATE.WARNING],
+      [POLICY.critLo, 2, STATE.OK], [POLICY.critLo - 1n, 1, STATE.OK], [POLICY.critLo - 1n, 2, STATE.CRITICAL],
+      [POLICY.critHi, 16, STATE.WARNING], [POLICY.critHi + 1n, 1, STATE.OK], [POLICY.critHi + 1n, 2, STATE.CRITICAL],
+      [0n, 16, STATE.CRITICAL], [MAX_READING, 16, STATE.CRITICAL],
+    ];
+    for (const [reading, count, state] of cases) {
+      const readings = calmReadings().fill(reading, 0, count);
+      expect([reading, count, (await agree(household.input({ readings })))[5]]).toEqual([reading, count, state]);
+    }
+  }, 60_000);
+
+  it('on bounds and counts at the ends of their ranges', async () => {
+    const edges: Partial<TelemetryPolicy>[] = [
+      { warnLo: 0n, warnHi: 0n, critLo: 0n, critHi: 0n }, { warnLo: 0n, warnHi: MAX_READING, critLo: 0n, critHi: MAX_READING },
+      { warnLo: MAX_READING, warnHi: MAX_READING, critLo: MAX_READING, critHi: MAX_READING }, { warnLo: MAX_READING, warnHi: 0n, critLo: MAX_READING, critHi: 0n },
+      { kWarn: 0n, kCrit: 31n }, { kWarn: 31n, kCrit: 0n }, { kWarn: 16n, kCrit: 16n, warnHi: 0n }, { kWarn: 17n, kCrit: 17n, warnHi: 0n, critHi: 0n }, { kWarn: 1n, kCrit: 1n, critHi: 0n },
+    ];
+    const readings = [0n, MAX_READING, ...calmReadings().slice(2)];
+    for (const edge of edges) await agree(household.input({ ...edge, readings }));
+  }, 60_000);
+
+  it('on field elements at both ends of the field', async () => {
+    for (const element of [0n, NEGATIVE]) {
+      await agree(household.input({ stream: element, epoch: element, scope: element, messageHash: element, salt: element }));
+    }
+  });
+
+  it('at the first and at the last place of the tree', async () => {
+    const { sensorKey, secret, policyFamily } = household;
+    const leaf = leafHash({ kind: KIND.telemetry, ...sensorPublicKey(sensorKey), secretHash: secretHash(secret), program: policyFamily });
+    const first = new MerkleTree();
+    first.append(leaf);
+    await agree(household.input(first.path(0)));
+    await agree(household.input({ siblings: Array.from({ length: 20 }, randomField), pathIndices: Array<number>(20).fill(1) }));
+  });
+
+  it('in refusing readings, bounds and counts just outside their ranges', async () => {
+    for (const reading of [MAX_READING + 1n, NEGATIVE]) {
+      await bothRefuse(household.input({ readings: [...calmReadings().slice(1), reading] }), /range: readings\[15\]/);
+    }
+    for (const name of ['warnLo', 'warnHi', 'critLo', 'critHi'] as const) {
+      for (const bound of [MAX_READING + 1n, NEGATIVE]) await bothRefuse(household.input({ [name]: bound }), new RegExp(`range: ${name}`));
+    }
+    for (const name of ['kWarn', 'kCrit'] as const) {
+      for (const count of [32n, NEGATIVE]) await bothRefuse(household.input({ [name]: count }), new RegExp(`range: ${name}`));
+    }
+  }, 60_000);
+
+  it('in refusing a signature over anything else', async () => {
+    const input = household.input();
+    const stranger = signDigest(randomBytes(32), readingsDigest({ kind: KIND.telemetry, stream: input.stream, epoch: input.epoch, values: input.readings }));
+    await bothRefuse({ ...input, ...stranger }, /window/);
+    await bothRefuse({ ...input, epoch: input.epoch + 1n }, /window/);
+  });
+});
+
+function randomPolicy(): TelemetryPolicy {
+  const bound = () => (randomInt(8) === 0 ? [0n, MAX_READING][randomInt(2)]! : BigInt(randomInt(2 ** 32)));
+  const between = () => [bound(), bound()].sort((a, b) => (a < b || randomInt(10) === 0 ? -1 : 1)) as [bigint, bigint];
+  const [warnLo, warnHi] = between();
+  const [critLo, critHi] = between();
+  return { warnLo, warnHi, critLo, critHi, kWarn: BigInt(randomInt(18)), kCrit: BigInt(randomInt(4, 22)) };
+}
+
+/** Anywhere, or within one of a bound. */
+function randomReadings({ warnLo, warnHi, critLo, critHi }: TelemetryPolicy): bigint[] {
+  return Array.from({ length: 16 }, () => {
+    if (randomInt(2) === 0) return BigInt(randomInt(2 ** 32));
+    const near = [warnLo, warnHi, critLo, critHi][randomInt(4)]! + BigInt(randomInt(-1, 2));
+    return near < 0n ? 0n : near > MAX_READING ? MAX_READING : near;
+  });
+}
