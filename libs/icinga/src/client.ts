@@ -9,7 +9,7 @@ const TELEMETRY_FILTER = '"telemetry" in service.templates';
 /**
  * Icinga2's API (https://icinga.com/docs/icinga-2/latest/doc/12-icinga2-api/), as far as this product uses it.
  * Every call goes on through reloads and restarts (`retrySeconds`) and throws AtsError ATS_ICINGA_UNREACHABLE after that, or
- * ATS_ICINGA_REFUSED when Icinga2 answers with a no. A call may have had its effect although it failed; all of them can be repeated.
+ * ATS_ICINGA_REFUSED when Icinga2 answers with a no. A signal ends its wait. A call may have had its effect although it failed; all of them can be repeated.
  */
 export class IcingaClient {
   private readonly transport: Transport;
@@ -19,20 +19,20 @@ export class IcingaClient {
   }
 
   /** @returns false when an object of that name is there already, with whatever templates it was made */
-  async createHost(host: string, templates: readonly string[]): Promise<boolean> {
-    return await this.create('hosts', host, templates);
+  async createHost(host: string, templates: readonly string[], signal?: AbortSignal): Promise<boolean> {
+    return await this.create('hosts', host, templates, signal);
   }
 
   /** The host must exist. @returns false when an object of that name is there already, with whatever templates it was made */
-  async createService(host: string, service: string, templates: readonly string[]): Promise<boolean> {
-    return await this.create('services', `${host}!${service}`, templates);
+  async createService(host: string, service: string, templates: readonly string[], signal?: AbortSignal): Promise<boolean> {
+    return await this.create('services', `${host}!${service}`, templates, signal);
   }
 
   /**
    * Submits a passive result. Icinga2 says the same of a service that does not exist, of one that the permission's filter leaves out, and to a
    * user without the permission.
    */
-  async processCheckResult(host: string, service: string, result: CheckResult): Promise<Submission> {
+  async processCheckResult(host: string, service: string, result: CheckResult, signal?: AbortSignal): Promise<Submission> {
     const path = `/v1/actions/process-check-result?service=${encodeURIComponent(`${host}!${service}`)}`;
     const answer = await this.transport.request('POST', path, () => {
       const ttl = (result.freshUntil - Date.now()) / 1_000;
@@ -45,7 +45,7 @@ export class IcingaClient {
         ...(result.executionStart !== undefined && { execution_start: result.executionStart / 1_000 }),
         ...(result.executionEnd !== undefined && { execution_end: result.executionEnd / 1_000 }),
       };
-    });
+    }, signal);
     if (answer === undefined) return 'expired';
     if (answer.status === 404 && parse(answer).status === 'No objects found.') return 'unknown';
     this.succeeded(`process-check-result for ${host}!${service}`, answer);
@@ -82,8 +82,8 @@ export class IcingaClient {
     await this.transport.close();
   }
 
-  private async create(type: 'hosts' | 'services', name: string, templates: readonly string[]): Promise<boolean> {
-    const answer = await this.transport.request('PUT', `/v1/objects/${type}/${encodeURIComponent(name)}`, () => ({ templates }));
+  private async create(type: 'hosts' | 'services', name: string, templates: readonly string[], signal?: AbortSignal): Promise<boolean> {
+    const answer = await this.transport.request('PUT', `/v1/objects/${type}/${encodeURIComponent(name)}`, () => ({ templates }), signal);
     if (answer.status === 500 && errorsOf(answer).some((error) => error.endsWith('already exists.'))) return false;
     this.succeeded(`create ${name}`, answer);
     return true;

@@ -97,7 +97,7 @@ describe('objects', () => {
   });
 
   it('a service of that name which is not ours is a refusal, not an endless loop', async () => {
-    await expect(new ObjectRegistry(sink).submit(HOSTS[0], 'household', result(0))).rejects.toMatchObject({ code: 'ATS_ICINGA_REFUSED' });
+    await expect(new ObjectRegistry(sink).submit(HOSTS[0], 'Household', result(0))).rejects.toMatchObject({ code: 'ATS_ICINGA_REFUSED' });
   });
 });
 
@@ -126,7 +126,7 @@ describe('results', () => {
   });
 
   it('the household shows the worst of its streams, and is DOWN only when none is heard', async () => {
-    const all = async () => JSON.parse((await ask('viewer', 'GET', '/v1/objects/services?attrs=state&attrs=host_name&filter=service.name=="household"')).body) as
+    const all = async () => JSON.parse((await ask('viewer', 'GET', '/v1/objects/services?attrs=state&attrs=host_name&filter=service.name=="Household"')).body) as
       { results: { attrs: { host_name: string; state: number } }[] };
     const household = async () => (await all()).results.find(({ attrs }) => attrs.host_name === HOSTS[1])?.attrs.state;
     await sink.processCheckResult(HOSTS[1], 'load', result(2, 'bad', 3_000));
@@ -158,7 +158,7 @@ describe('least permission', () => {
     { method: 'POST', path: `/v1/actions/acknowledge-problem?service=${HOSTS[0]}!load`, body: { author: 'x', comment: 'x' } },
     { method: 'POST', path: `/v1/actions/schedule-downtime?host=${HOSTS[0]}`, body: { author: 'x', comment: 'x', start_time: 0, end_time: 1, type: 'Host' } },
     { method: 'POST', path: `/v1/actions/process-check-result?host=${HOSTS[0]}`, body: { exit_status: 1, plugin_output: 'x' } },
-    { method: 'POST', path: `/v1/actions/process-check-result?service=${HOSTS[0]}!household`, body: { exit_status: 0, plugin_output: 'x' } },
+    { method: 'POST', path: `/v1/actions/process-check-result?service=${HOSTS[0]}!Household`, body: { exit_status: 0, plugin_output: 'x' } },
     { method: 'POST', path: `/v1/actions/execute-command?service=${HOSTS[0]}!load`, body: { ttl: 10, command: 'dummy' } },
     { method: 'PUT', path: '/v1/objects/users/mallory', body: {} },
     { method: 'PUT', path: '/v1/objects/apiusers/mallory', body: { attrs: { password: 'x', permissions: ['*'] } } },

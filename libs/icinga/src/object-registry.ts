@@ -35,10 +35,10 @@ export class ObjectRegistry {
    * Submits to a service that is made when missing.
    * @throws AtsError ATS_ICINGA_REFUSED when Icinga2 denies the service right after it was made: an object of that name is not ours
    */
-  async submit(host: string, service: string, result: CheckResult): Promise<'accepted' | 'expired'> {
+  async submit(host: string, service: string, result: CheckResult, signal?: AbortSignal): Promise<'accepted' | 'expired'> {
     const attempt = async () => {
       await this.ensure(host, service);
-      return await this.client.processCheckResult(host, service, result);
+      return await this.client.processCheckResult(host, service, result, signal);
     };
     let submission = await attempt();
     if (submission === 'unknown') {

@@ -20,7 +20,7 @@ export interface TransportOptions {
   readonly timeoutMs?: number;
   /** How long a call is tried again while Icinga2 is away or reloading. Default 30; Infinity: until it is back. */
   readonly retrySeconds?: number;
-  /** Ends every wait, for a graceful stop. */
+  /** Ends every wait for Icinga2 to come back, for a graceful stop; an attempt under way is completed. */
   readonly signal?: AbortSignal;
   /** Called once at the start of an outage, however many calls it delays. */
   onOutage?(error: AtsError): void;
@@ -56,14 +56,17 @@ export class Transport {
   /**
    * Any answer but 503, tried again with growing pauses until there is one.
    * @param body made anew for each attempt; undefined gives up
-   * @throws AtsError ATS_ICINGA_UNREACHABLE after `retrySeconds`, or when stopped
+   * @param signal ends the wait, as the option of that name does for all calls
+   * @throws AtsError ATS_ICINGA_UNREACHABLE after `retrySeconds`, or when a signal ends the wait
    */
   async request(method: 'GET', path: string): Promise<Answer>;
-  async request<B extends object | undefined>(method: 'POST' | 'PUT', path: string, body: () => B): Promise<Answer | (undefined extends B ? undefined : never)>;
-  async request(method: string, path: string, body?: () => object | undefined): Promise<Answer | undefined> {
-    const { retrySeconds = 30, signal } = this.options;
+  async request<B extends object | undefined>(method: 'POST' | 'PUT', path: string, body: () => B, signal?: AbortSignal): Promise<Answer | (undefined extends B ? undefined : never)>;
+  async request(method: string, path: string, body?: () => object | undefined, signal?: AbortSignal): Promise<Answer | undefined> {
+    const { retrySeconds = 30 } = this.options;
+    const signals = [this.options.signal, signal].filter((one) => one !== undefined);
     const deadline = performance.now() + retrySeconds * 1_000;
     for (let pause = FIRST_RETRY_MS; ; pause = Math.min(pause * 2, LONGEST_RETRY_MS)) {
+      if (signals.some(({ aborted }) => aborted)) throw unreachable(this.options.url, `${method} ${path} is no longer wanted`);
       const content = body?.();
       if (body !== undefined && content === undefined) return undefined;
       try {
@@ -72,11 +75,10 @@ export class Transport {
         return answer;
       } catch (error) {
         if (!isAtsError(error, 'ATS_ICINGA_UNREACHABLE')) throw error;
-        if (signal?.aborted) throw error;
         this.failed(error);
         if (performance.now() + pause > deadline) throw error;
         // Spread: all waiting calls would else come back in one burst.
-        await delay(pause * (0.5 + Math.random() / 2), undefined, { ...(signal && { signal }) }).catch(() => { throw error; });
+        await delay(pause * (0.5 + Math.random() / 2), undefined, { signal: AbortSignal.any(signals) }).catch(() => { throw error; });
       }
     }
   }
@@ -93,7 +95,6 @@ export class Transport {
         path,
         headers: { accept: 'application/json', authorization: this.authorization, ...(body !== undefined && { 'content-type': 'application/json' }) },
         ...(body !== undefined && { body: JSON.stringify(body) }),
-        ...(this.options.signal && { signal: this.options.signal }),
       });
       answer = { status: response.statusCode, body: await response.body.text() };
     } catch (error) {

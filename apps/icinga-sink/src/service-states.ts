@@ -1,0 +1,68 @@
+import type { ObjectRegistry } from '#libs/icinga';
+import type { ServiceCheckResult } from './check-result.js';
+
+/** `superseded`: a newer window of the service is there already. `expired`: the state was no longer fresh. */
+export type Outcome = 'accepted' | 'superseded' | 'expired';
+
+/**
+ * The newest state of each service, and the order of what is submitted to it: one result at a time a service, services side by side (as many
+ * as the client has connections). Remembered so that Icinga2, which loses its newest results in a crash, can be given them again.
+ * Grows with the number of streams, not with time.
+ */
+export class ServiceStates {
+  private readonly newest = new Map<string, ServiceCheckResult>();
+  private readonly tails = new Map<string, Promise<void>>();
+
+  constructor(private readonly objects: Pick<ObjectRegistry, 'submit'>) {}
+
+  /** Submits a result unless a newer one is there. Resolves when Icinga2 has accepted it; throws what the client throws, and remembers nothing then. */
+  async offer(result: ServiceCheckResult, signal: AbortSignal): Promise<Outcome> {
+    return await this.inTurn(result, async () => {
+      if (this.supersedes(result)) return 'superseded';
+      const outcome = await this.objects.submit(result.host, result.service, result.result, signal);
+      // Of a partition that was lost meanwhile, another sink knows better.
+      if (!signal.aborted) this.newest.set(keyOf(result), result);
+      return outcome;
+    });
+  }
+
+  /** Forgets everything: the partitions are to be taken over anew. */
+  clear(): void {
+    this.newest.clear();
+  }
+
+  /** Takes a result for accepted that an earlier owner of its partition submitted. */
+  recall(result: ServiceCheckResult): void {
+    if (!this.supersedes(result)) this.newest.set(keyOf(result), result);
+  }
+
+  /** Submits the newest state of every service once more, as far as it is still fresh. Returns how many were. */
+  async resubmit(signal: AbortSignal): Promise<number> {
+    const outcomes = await Promise.all([...this.newest.values()].map((known) => this.inTurn(known, async () => {
+      const now = this.newest.get(keyOf(known));
+      return now === undefined ? 'superseded' : await this.objects.submit(now.host, now.service, now.result, signal);
+    })));
+    return outcomes.filter((outcome) => outcome === 'accepted').length;
+  }
+
+  private supersedes(result: ServiceCheckResult): boolean {
+    return (this.newest.get(keyOf(result))?.epoch ?? -1) >= result.epoch;
+  }
+
+  private async inTurn<T>(of: ServiceCheckResult, work: () => Promise<T>): Promise<T> {
+    const key = keyOf(of);
+    const turn = (this.tails.get(key) ?? Promise.resolve()).then(work);
+    // The one behind goes on whatever becomes of this one, which reports to its own caller.
+    const tail = turn.then(() => undefined, () => undefined);
+    this.tails.set(key, tail);
+    try {
+      return await turn;
+    } finally {
+      if (this.tails.get(key) === tail) this.tails.delete(key);
+    }
+  }
+}
+
+function keyOf({ host, service }: ServiceCheckResult): string {
+  return `${host}!${service}`;
+}
