@@ -10,6 +10,8 @@ import { show } from './watch/screen.js';
 export interface RunParameters {
   layout: Layout;
   logLevel: string;
+  /** How long a state stands in Icinga2 without a newer one. */
+  freshnessSeconds?: number | undefined;
   say: Say;
   /** Aborted by the first Ctrl-C. */
   signal: AbortSignal;
@@ -20,7 +22,7 @@ export interface RunParameters {
  * `job` is done while it runs, with the observer; the run ends with it unless it says to go on.
  * @throws AtsError ATS_ALREADY_RUNNING, ATS_PORT_IN_USE before anything is started; ATS_PART_FAILED
  */
-export async function run({ layout, logLevel, say, signal }: RunParameters, job?: (stack: Stack, observer: Observer) => Promise<'stop' | 'go on'>): Promise<void> {
+export async function run({ layout, logLevel, freshnessSeconds, say, signal }: RunParameters, job?: (stack: Stack, observer: Observer) => Promise<'stop' | 'go on'>): Promise<void> {
   const lock = await lockDataFolder(layout.home);
   const messages = new Messages();
   const table = process.stdout.isTTY && !job;
@@ -38,7 +40,7 @@ export async function run({ layout, logLevel, say, signal }: RunParameters, job?
   try {
     for (const orphan of await endOrphans(layout.runDir)) say(`ended ${orphan}, which an earlier run had left behind`);
     await requireFreePorts(portUses(layout));
-    const stack = await bringUp({ layout, supervisor, logLevel, say, signal });
+    const stack = await bringUp({ layout, supervisor, logLevel, freshnessSeconds, say, signal });
     const observer = new Observer(stack);
     const stopObserving = AbortSignal.any([signal, observing.signal]);
     observed = Promise.all([observer.run(stopObserving), show(() => observer.snapshot(messages.lines()), say, stopObserving)]);

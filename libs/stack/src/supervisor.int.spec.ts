@@ -94,5 +94,5 @@ it('a stop while a part is being started waits until it is gone', async () => {
   await until(() => existsSync(pidFile) && readFileSync(pidFile, 'utf8').endsWith('\n'));
   await supervisor.stop();
   expect(identityOf(Number(readFileSync(pidFile, 'utf8')))).toBeUndefined();
-  await expect(starting).rejects.toThrow();
+  await expect(starting).rejects.toThrow('aborted');
 });

@@ -11,6 +11,8 @@ export interface Surroundings {
   readonly rpcUrl: string;
   readonly icinga: { readonly url: string; readonly caFile: string; readonly sinkCredentialsFile: string };
   readonly logLevel: string;
+  /** How long a state stands in Icinga2 without a newer one; the sink's own default when absent. */
+  readonly freshnessSeconds?: number | undefined;
 }
 
 /** One app as make run starts it. */
@@ -18,6 +20,9 @@ export interface AppStart {
   readonly name: string;
   start(signal: AbortSignal): Promise<Part>;
 }
+
+/** kafkajs asks for a timer in the past after each throttled answer; Node warns and does what was meant. */
+const NODE_FLAGS = ['--enable-source-maps', '--disable-warning=TimeoutNegativeWarning'];
 
 /** Longer than an app's own deadline to stop (libs/service STOP_DEADLINE_MS). */
 const STOP_SECONDS = 20;
@@ -32,6 +37,8 @@ export function serverApps(around: Surroundings): AppStart[] {
       ATTESTREAM_ICINGA_URL: around.icinga.url,
       ATTESTREAM_ICINGA_CA_FILE: around.icinga.caFile,
       ATTESTREAM_ICINGA_CREDENTIALS_FILE: around.icinga.sinkCredentialsFile,
+      ATTESTREAM_SINK_MEMBER_FILE: join(around.layout.runDir, 'icinga-sink.member'),
+      ...(around.freshnessSeconds !== undefined && { ATTESTREAM_SINK_FRESHNESS_SECONDS: String(around.freshnessSeconds) }),
     }),
   ];
 }
@@ -62,7 +69,7 @@ function app({ layout, brokers, registryUrl, logLevel }: Surroundings, folder: s
     start: (signal) => startPart({
       name,
       program: process.execPath,
-      args: ['--enable-source-maps', join(repositoryRoot, 'dist/apps', folder, 'src/main.js')],
+      args: [...NODE_FLAGS, join(repositoryRoot, 'dist/apps', folder, 'src/main.js')],
       cwd: layout.home,
       env: {
         ATTESTREAM_KAFKA_BROKERS: brokers,

@@ -35,12 +35,13 @@ export interface BringUpParameters {
   layout: Layout;
   supervisor: Supervisor;
   logLevel: string;
+  freshnessSeconds?: number | undefined;
   say: Say;
   signal: AbortSignal;
 }
 
 /** Starts the parts, sets up what runs on them (only what is not there yet), then starts the apps. */
-export async function bringUp({ layout, supervisor, logLevel, say, signal }: BringUpParameters): Promise<Stack> {
+export async function bringUp({ layout, supervisor, logLevel, freshnessSeconds, say, signal }: BringUpParameters): Promise<Stack> {
   const startedAt = performance.now();
   const { ports } = layout;
   // Measured before our own processes open their files.
@@ -71,7 +72,7 @@ export async function bringUp({ layout, supervisor, logLevel, say, signal }: Bri
   const households = await allOrFirstError([...layout.households, ATTACKER].map((name) => ensureHousehold({ layout, name, epochSeconds, ...chain })));
   signal.throwIfAborted();
 
-  const around: Surroundings = { layout, brokers: kafkaPart.brokers, registryUrl: registry.url, rpcUrl, icinga, logLevel };
+  const around: Surroundings = { layout, brokers: kafkaPart.brokers, registryUrl: registry.url, rpcUrl, icinga, logLevel, freshnessSeconds };
   writeEndpoints({ ...around, icinga, deployment, supervisor });
   say('starting the apps');
   for (const { name, start } of [...serverApps(around), ...edgeAgents(around)]) {

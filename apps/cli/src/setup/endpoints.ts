@@ -1,5 +1,5 @@
 import type { Deployment } from '#libs/chain';
-import type { IcingaPart, Supervisor } from '#libs/stack';
+import { identityOf, type IcingaPart, type ProcessIdentity, type Supervisor } from '#libs/stack';
 import { writeJson } from '../write-json.js';
 import { ATTACKER, type Layout } from '../layout.js';
 import type { Surroundings } from './apps.js';
@@ -10,7 +10,7 @@ export function writeEndpoints({ layout, brokers, registryUrl, rpcUrl, icinga, d
   const { ports } = layout;
   writeJson(layout.endpointsFile, {
     schema: 'attestream/endpoints/1',
-    pid: process.pid,
+    supervisor: identityOf(process.pid)!,
     kafka: { brokers },
     registry: { url: registryUrl },
     chain: { rpcUrl, ...deployment, operatorKeyFile: layout.operatorKeyFile },
@@ -27,7 +27,7 @@ export function writeEndpoints({ layout, brokers, registryUrl, rpcUrl, icinga, d
 interface Endpoints {
   schema: 'attestream/endpoints/1';
   /** The process to send SIGTERM to: it stops everything. */
-  pid: number;
+  supervisor: ProcessIdentity;
   kafka: { brokers: string };
   registry: { url: string };
   chain: Deployment & { rpcUrl: string; operatorKeyFile: string };
