@@ -21,11 +21,14 @@ export function describe(error: unknown): string {
   return error instanceof AtsError ? error.message : `${type ?? name}: ${message}`;
 }
 
+/** Marked as final by kafkajs, though another attempt may well succeed: it says "coordinator not found" when the connection broke while it asked. */
+const PASSING = new Set(['KafkaJSGroupCoordinatorNotFound', 'KafkaJSLockTimeout', 'KafkaJSNumberOfRetriesExceeded', 'KafkaJSTimeout']);
+
 /** True when the same request may succeed later: connections, elections, loading coordinators, topics that are being created. */
 export function isPassing(error: unknown): boolean {
-  if (error instanceof AtsError) return false;
-  const failure = origin(error);
-  return failure instanceof LateError || failure.retriable === true;
+  if (!(error instanceof Error) || error instanceof AtsError) return false;
+  const { name, retriable, cause } = error as KafkaFailure;
+  return error instanceof LateError || retriable === true || PASSING.has(name) || isPassing(cause);
 }
 
 /** The project's error for a request that kept failing. */

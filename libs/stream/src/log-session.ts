@@ -1,3 +1,4 @@
+import { AtsError } from '#libs/errors';
 import type { KafkaRecord } from '#libs/events';
 import type { KafkaClient } from './client.js';
 import { isPassing, lasting } from './failures.js';
@@ -22,6 +23,8 @@ export interface Fetched {
   lastStable: bigint;
 }
 
+interface Connection { consumer: Consumer; cluster: Cluster; connected: Promise<void> }
+
 export interface Persistence {
   /** How long to retry what may pass. */
   patienceMs: number;
@@ -33,7 +36,7 @@ export interface Persistence {
  * that it belongs to never runs. After a failure the whole session is replaced, so that no broken connection or stale leader outlives it.
  */
 export class LogSession {
-  #open: { consumer: Consumer; cluster: Cluster; connected: Promise<void> } | undefined;
+  #open: Connection | undefined;
   #closed = false;
 
   constructor(private readonly kafka: KafkaClient, private readonly role: string) {}
@@ -91,30 +94,26 @@ export class LogSession {
 
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#drop();
+    await this.#drop(this.#open);
   }
 
   private async ask<T>(what: string, { patienceMs, signal }: Persistence, request: (cluster: Cluster) => Promise<T>): Promise<T> {
     const deadline = Date.now() + patienceMs;
     for (let attempt = 0; ; attempt++) {
+      if (this.#closed) throw new AtsError('ATS_INTERNAL', `${what}: the reader is closed`);
+      const open = (this.#open ??= this.#connect());
       try {
-        return await within(ANSWER_MS, what, this.#connected().then(request));
+        return await within(ANSWER_MS, what, open.connected.then(() => request(open.cluster)));
       } catch (error) {
-        await this.#drop();
-        if (!isPassing(error) || Date.now() > deadline || signal?.aborted || this.#closed) throw lasting(this.kafka.brokers, what, error);
+        if (!isPassing(error)) throw lasting(this.kafka.brokers, what, error);
+        await this.#drop(open);
+        if (Date.now() > deadline || signal?.aborted || this.#closed) throw lasting(this.kafka.brokers, what, error);
         await pause(backoff(attempt, 50, 2000), signal);
       }
     }
   }
 
-  async #connected(): Promise<Cluster> {
-    this.#open ??= this.#connect();
-    const { cluster, connected } = this.#open;
-    await connected;
-    return cluster;
-  }
-
-  #connect(): { consumer: Consumer; cluster: Cluster; connected: Promise<void> } {
+  #connect(): Connection {
     let cluster: Cluster | undefined;
     const consumer = this.kafka.watched(this.kafka.role(this.role, { retries: 2 }).consumer({
       groupId: 'never-joined',
@@ -127,9 +126,9 @@ export class LogSession {
     return { consumer, cluster: cluster!, connected: consumer.connect() };
   }
 
-  async #drop(): Promise<void> {
-    const open = this.#open;
-    this.#open = undefined;
+  /** Takes a connection away, unless another request has replaced it already. */
+  async #drop(open: Connection | undefined): Promise<void> {
+    if (this.#open === open) this.#open = undefined;
     // What fails while a broken connection is taken down tells nothing: its successor is new.
     await open?.connected.then(() => within(2000, 'disconnecting', open.consumer.disconnect())).catch(() => undefined);
   }

@@ -1,13 +1,14 @@
 /** A process that chaos kills: gives each input record one verdict in an audit topic, and passes on those whose key is new. Tells its parent what happens. */
 import { connectKafka, ExactlyOnceProcessor } from '#libs/stream';
+import { trapTransactions, type Trap } from './trap.js';
 
 const { BROKER, GROUP, INPUT, OUTPUT, AUDIT, MEMBER_FILE, WORKER } = process.env as Record<string, string>;
 const say = (message: Record<string, unknown>) => void (process.connected && process.send!(message));
-const quiet = { info: () => undefined, warn: (line: string) => say({ kind: 'log', line }) };
+const kafka = connectKafka({ brokers: [BROKER!], clientId: WORKER!, log: { info: () => undefined, warn: (why) => say({ kind: 'log', why }) } });
+const setTrap = trapTransactions(kafka);
 
 const processor = new ExactlyOnceProcessor<Set<string>>({
-  kafka: connectKafka({ brokers: [BROKER!], clientId: WORKER!, log: quiet }),
-  groupId: GROUP!, topics: [INPUT!], transactionalIdPrefix: GROUP!, memberFile: MEMBER_FILE!, maxRecords: 50,
+  kafka, groupId: GROUP!, topics: [INPUT!], transactionalIdPrefix: GROUP!, memberFile: MEMBER_FILE!, maxRecords: 50,
   async open({ partition, reader }) {
     const seen = new Set<string>();
     for await (const { key } of reader.readAll(OUTPUT!, partition, 0n)) seen.add(key!.toString());
@@ -32,5 +33,8 @@ const processor = new ExactlyOnceProcessor<Set<string>>({
 });
 
 process.on('disconnect', () => process.exit(0));
-process.on('message', () => void processor.stop().then(() => process.exit(0)));
+process.on('message', (message: { trap?: Trap }) => {
+  if (message.trap) setTrap(message.trap);
+  else void processor.stop().then(() => process.exit(0));
+});
 await processor.start();
