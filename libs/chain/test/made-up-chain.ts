@@ -31,10 +31,9 @@ function log(contract: 'deviceRegistry' | 'policyRegistry', event: string, value
 /** Leaf values that differ in the secret's hash alone. */
 export const leafValues = (n: number) => ({ kind: 1n, Ax: 11n, Ay: 12n, secretHash: BigInt(1000 + n), program: 13n });
 
-export const registered = (index: number, n = index): ChainLog => {
-  const { kind, Ax, Ay, secretHash, program } = leafValues(n);
-  return log('deviceRegistry', 'LeafRegistered', [index, kind, Ax, Ay, secretHash, program, 1n, 2n, 3n]);
-};
+export const registered = (index: number, n = index): ChainLog => registeredLeaf(index, leafValues(n));
+export const registeredLeaf = (index: number, { kind, Ax, Ay, secretHash, program }: ReturnType<typeof leafValues>): ChainLog =>
+  log('deviceRegistry', 'LeafRegistered', [index, kind, Ax, Ay, secretHash, program, 1n, 2n, 3n]);
 export const revoked = (index: number): ChainLog => log('deviceRegistry', 'LeafRevoked', [index]);
 export const published = (version: number, document: string): ChainLog =>
   log('policyRegistry', 'ParameterSetPublished', [version, keccak256(Buffer.from(document)), Buffer.from(document)]);

@@ -99,8 +99,8 @@ export class SensorLink {
       }
       return {};
     } catch (error) {
-      // a pipe that breaks is the end of the process, which says itself why
-      return child.stdout.errored ? {} : { nonsense: (error as Error).message };
+      // a pipe that breaks has a code of the system's; it is the end of the process, which says itself why
+      return 'code' in (error as Error) ? {} : { nonsense: (error as Error).message };
     }
   }
 
