@@ -150,9 +150,8 @@ it('writes every block once through crashes, outages of node and broker, and wha
   const projection = new RegistryProjection(deployment);
   const seen = new Map<number, ChainBlock>();
   for (const block of blocks) {
-    const before = seen.get(block.number);
-    if (before) expect(block).toEqual(before);
-    else expect(block.number).toBe(deployment.firstBlock + seen.size);
+    // the next one, or once more what was written before
+    expect(block).toEqual(seen.get(block.number) ?? { ...block, number: deployment.firstBlock + seen.size });
     seen.set(block.number, block);
     projection.apply(block);
   }

@@ -149,8 +149,8 @@ describe('roots', () => {
     for (const at of [10, 20, 29]) {
       for (const { leaf: value, from, to } of leaves) {
         const membership = projection.membership(value, at);
-        expect(membership !== undefined).toBe(from <= at && at < to);
-        if (membership) expect([membership.root, rootOfPath(value, membership)]).toEqual([rootAfter.get(at), rootAfter.get(at)]);
+        const root = from <= at && at < to ? rootAfter.get(at) : undefined;
+        expect([membership?.root, membership && rootOfPath(value, membership)]).toEqual([root, root]);
       }
     }
     expect(projection.tree().root).toBe(rootAfter.get(29));

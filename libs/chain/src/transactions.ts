@@ -15,7 +15,6 @@ const receiptSchema = z.object({
   blockNumber: quantity,
   transactionHash: hexBytes(32),
   contractAddress: z.string().nullish(),
-  gasUsed: quantity,
   logs: z.array(z.object({ address: z.string(), topics: z.array(z.string()), data: z.string() })),
 });
 export type Receipt = z.infer<typeof receiptSchema>;
