@@ -76,7 +76,7 @@ function sourceHash(id: string): string {
   const circuits = readdirSync(CIRCUITS_FOLDER).filter((name) => name.endsWith('.circom') && (name === `${id}.circom` || !/\d/.test(name)));
   const files = [...circuits, ...readdirSync(join(CIRCUITS_FOLDER, 'lib')).map((name) => join('lib', name))].map((name) => join('circuits', name));
   const hash = createHash('sha256');
-  for (const file of [...files, 'node_modules/circom2/package.json', 'node_modules/circomlib/package.json'].sort()) {
+  for (const file of [...files, 'libs/proofs/test/compile.fixture.ts', 'node_modules/circom2/package.json', 'node_modules/circomlib/package.json'].sort()) {
     hash.update(`${file}\0`).update(readFileSync(join(ROOT, file)));
   }
   return hash.digest('hex').slice(0, 16);

@@ -22,7 +22,7 @@ beforeAll(async () => {
   verifier = await createSnarkjsVerifier({ circuits: [circuit], threads: 2 });
   const { proof, publicSignals } = await prover.prove(circuit, { ...input });
   good = { circuit, proof, publicSignals };
-}, 240_000);
+}, 600_000);
 
 afterAll(async () => {
   await prover.close();
@@ -47,12 +47,12 @@ it('gives each job of a batch its own verdict, in order', async () => {
   const pattern = [true, false, true, true, false, false, true];
   expect(await verifier.verifyBatch(pattern.map((holds) => (holds ? good : { ...good, publicSignals: changed })))).toEqual(pattern);
   expect(await verifier.verifyBatch([])).toEqual([]);
-}, 60_000);
+}, 300_000);
 
 it('refuses the proof for every public signal changed by one', async () => {
   const jobs = expected.map((signal, i) => ({ ...good, publicSignals: expected.with(i, (signal + 1n) % FIELD_MODULUS) }));
   expect(await verifier.verifyBatch(jobs)).toEqual(jobs.map(() => false));
-}, 60_000);
+}, 300_000);
 
 describe('refuses what snarkjs would not', () => {
   it('surplus and missing public signals', async () => {
@@ -113,7 +113,7 @@ describe('prover', () => {
     await expect(prover.prove(circuit, {})).rejects.toMatchObject({ code: 'ATS_PROOF_FAILED' });
     await expect(prover.prove('intent12', {})).rejects.toMatchObject({ code: 'ATS_CIRCUIT_MISSING' });
     await expect(prover.prove('../telemetry16', {})).rejects.toMatchObject({ code: 'ATS_CIRCUIT_MISSING' });
-  }, 60_000);
+  }, 300_000);
 
   it('leaves the event loop free while it proves', async () => {
     let proving = true;
@@ -124,7 +124,7 @@ describe('prover', () => {
     proving = false;
     // A proof takes seconds: on a blocked loop there would be a turn or two.
     expect(turns).toBeGreaterThan(50);
-  }, 60_000);
+  }, 300_000);
 });
 
 it('a circuit whose key file is missing or no key is ATS_CIRCUIT_MISSING', () => {

@@ -12,7 +12,7 @@ const NEGATIVE = FIELD_MODULUS - 1n;
 let prover: TelemetryProver;
 const household = new Household();
 
-beforeAll(async () => { prover = await telemetryProver(); }, 240_000);
+beforeAll(async () => { prover = await telemetryProver(); }, 600_000);
 
 async function agree(input: TelemetryInput): Promise<bigint[]> {
   const witness = await prover.honest(input);
@@ -42,7 +42,7 @@ describe('the circuit agrees with its reference', () => {
       expect(prover.broken(witness)).toEqual([]);
     }
     expect(seen).toEqual(new Set([STATE.OK, STATE.WARNING, STATE.CRITICAL]));
-  }, 240_000);
+  }, 600_000);
 
   it('on the state, one reading to either side of each bound and one count to either side of each threshold', async () => {
     const cases: [outside: bigint, count: number, state: bigint][] = [
@@ -56,7 +56,7 @@ describe('the circuit agrees with its reference', () => {
       const readings = calmReadings().fill(reading, 0, count);
       expect([reading, count, (await agree(household.input({ readings })))[5]]).toEqual([reading, count, state]);
     }
-  }, 60_000);
+  }, 300_000);
 
   it('on bounds and counts at the ends of their ranges', async () => {
     const edges: Partial<TelemetryPolicy>[] = [
@@ -66,7 +66,7 @@ describe('the circuit agrees with its reference', () => {
     ];
     const readings = [0n, MAX_READING, ...calmReadings().slice(2)];
     for (const edge of edges) await agree(household.input({ ...edge, readings }));
-  }, 60_000);
+  }, 300_000);
 
   it('on field elements at both ends of the field', async () => {
     for (const element of [0n, NEGATIVE]) {
@@ -87,13 +87,14 @@ describe('the circuit agrees with its reference', () => {
     for (const reading of [MAX_READING + 1n, NEGATIVE]) {
       await bothRefuse(household.input({ readings: [...calmReadings().slice(1), reading] }), /range: readings\[15\]/);
     }
+    const input = household.input();
     for (const name of ['warnLo', 'warnHi', 'critLo', 'critHi'] as const) {
-      for (const bound of [MAX_READING + 1n, NEGATIVE]) await bothRefuse(household.input({ [name]: bound }), new RegExp(`range: ${name}`));
+      for (const bound of [MAX_READING + 1n, NEGATIVE]) await bothRefuse({ ...input, [name]: bound }, new RegExp(`range: ${name}`));
     }
     for (const name of ['kWarn', 'kCrit'] as const) {
-      for (const count of [32n, NEGATIVE]) await bothRefuse(household.input({ [name]: count }), new RegExp(`range: ${name}`));
+      for (const count of [32n, NEGATIVE]) await bothRefuse({ ...input, [name]: count }, new RegExp(`range: ${name}`));
     }
-  }, 60_000);
+  }, 300_000);
 
   it('in refusing a signature over anything else', async () => {
     const input = household.input();

@@ -16,7 +16,7 @@ let r1cs: R1cs;
 beforeAll(async () => {
   ({ r1csFile } = await compileCircuit('telemetry16'));
   r1cs = readR1cs(r1csFile);
-}, 240_000);
+}, 600_000);
 
 const sha256 = (file: string) => createHash('sha256').update(readFileSync(file)).digest('hex');
 

@@ -1,19 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
-/** Inputs of a circuit, unchecked: a test may leave every range. */
-export type CircuitInput = Record<string, bigint | number | readonly (bigint | number)[]>;
+interface Calculator { calculateBinWitness(input: object, sanityCheck: boolean): Promise<Uint8Array> }
 
-interface Calculator { calculateWitness(input: CircuitInput, sanityCheck: boolean): Promise<bigint[]> }
-
-/** A function from inputs to the whole witness (wire 0 is one, then the public signals in order). Rejects when an assertion of the wasm fails. */
-export async function witnessCalculator(wasmFile: string, calculatorFile: string): Promise<(input: object) => Promise<bigint[]>> {
-  const build = createRequire(import.meta.url)(calculatorFile) as (code: Uint8Array, options?: object) => Promise<Calculator>;
+/**
+ * A function from inputs under the circuit's names to the witness (wire 0 is one, then the public signals in order), or to those wires of it that
+ * are listed. It rejects when an assertion of the wasm fails.
+ */
+export async function witnessCalculator(wasmFile: string, calculatorFile: string, wires?: readonly number[]): Promise<(input: object) => Promise<bigint[]>> {
+  const build = createRequire(import.meta.url)(calculatorFile) as (code: Uint8Array) => Promise<Calculator>;
   const code = readFileSync(wasmFile);
   let calculator = await build(code);
   return async (input) => {
     try {
-      return await calculator.calculateWitness(input as CircuitInput, false);
+      return decode(await calculator.calculateBinWitness(input, false), wires);
     } catch (error) {
       // A failed run leaves its error text and half-set signals behind.
       calculator = await build(code);
@@ -27,12 +27,12 @@ export function signalWires(symFile: string): Map<string, number> {
   return new Map(symRows(symFile).filter(({ wire }) => wire >= 0).map(({ name, wire }) => [name.slice('main.'.length), wire]));
 }
 
-/** For each wire of one compilation, the wire that carries the same signal in another; both .sym files list every signal under one label. */
-export function carry({ from, to }: { from: string; to: string }): (witness: readonly bigint[]) => bigint[] {
-  const wireOfLabel = new Map(symRows(from).map(({ label, wire }) => [label, wire]));
-  const source: number[] = [0];
-  for (const { label, wire } of symRows(to)) if (wire >= 0) source[wire] = wireOfLabel.get(label)!;
-  return (witness) => source.map((wire) => witness[wire]!);
+/** For each wire of one compilation, the wire that carries the same signal in another: both .sym files list every signal under one label. */
+export function sameWires({ of, among }: { of: string; among: string }): number[] {
+  const wireOfLabel = new Map(symRows(among).map(({ label, wire }) => [label, wire]));
+  const wires: number[] = [0];
+  for (const { label, wire } of symRows(of)) if (wire >= 0) wires[wire] = wireOfLabel.get(label)!;
+  return wires;
 }
 
 /** Lines `label,wire,component,name` of a .sym file; wire -1: eliminated. */
@@ -41,4 +41,10 @@ function symRows(symFile: string): { label: number; wire: number; name: string }
     const [label, wire, , name] = line.split(',') as [string, string, string, string];
     return { label: Number(label), wire: Number(wire), name };
   });
+}
+
+/** 32 little-endian bytes a wire. */
+function decode(bytes: Uint8Array, wires: readonly number[] = Array.from({ length: bytes.length / 32 }, (_, wire) => wire)): bigint[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return wires.map((wire) => [24, 16, 8, 0].reduce((value, offset) => (value << 64n) | view.getBigUint64(32 * wire + offset, true), 0n));
 }
