@@ -113,15 +113,18 @@ export class GateService {
   }
 
   private report(event: ProcessorEvent): void {
-    switch (event.kind) {
+    const { kind } = event;
+    if (kind === 'committed') this.readiness.set(`${event.topic}[${event.partition}]`, null);
+    switch (kind) {
       case 'reset':
         this.metrics.resets.inc({ topic: event.topic });
+        this.readiness.set(`${event.topic}[${event.partition}]`, event.why);
         return this.log.warn(event, `${event.topic}[${event.partition}] begins again at its committed offset: ${event.why}`);
       case 'joined':
       case 'opened':
-        return this.log.info(event, event.kind === 'joined' ? `judges ${event.partitions.length} partitions` : `${event.topic}[${event.partition}] goes on at ${event.next}`);
+        return this.log.info(event, kind === 'joined' ? `judges ${event.partitions.length} partitions` : `${event.topic}[${event.partition}] goes on at ${event.next}`);
       default:
-        return this.log.debug(event, event.kind);
+        return this.log.debug(event, kind);
     }
   }
 }

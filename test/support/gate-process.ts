@@ -1,0 +1,79 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { until } from './gate-until.js';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+export interface LogLine {
+  readonly level: string;
+  readonly msg: string;
+  readonly url?: string;
+  readonly code?: string;
+  readonly [field: string]: unknown;
+}
+
+/** The gate as a process of its own, over as many lives as a test gives it. */
+export class GateProcess {
+  /** What all its lives have logged. */
+  readonly lines: LogLine[] = [];
+  stderr = '';
+  #child: ChildProcess | undefined;
+  #lineOfLife = 0;
+
+  constructor(private readonly env: Readonly<Record<string, string>>) {}
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Resolves when health answers. */
+  async start(): Promise<void> {
+    this.#lineOfLife = this.lines.length;
+    const child = spawn(process.execPath, ['--import', './bin/typescript.mjs', 'apps/proof-gate/src/main.ts'], {
+      cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ATTESTREAM_HTTP_PORT: '0', ...this.env },
+    });
+    this.#child = child;
+    createInterface(child.stdout).on('line', (text) => {
+      if (text.startsWith('{')) this.lines.push(JSON.parse(text) as LogLine);
+    });
+    child.stderr.on('data', (text) => { this.stderr += String(text); });
+    await this.line('health and metrics answer');
+  }
+
+  /** The first line of this life that begins like this. */
+  async line(msg: string, milliseconds = 60_000): Promise<LogLine> {
+    const find = () => this.lines.slice(this.#lineOfLife).find((line) => line.msg.startsWith(msg));
+    await until(`the gate's line "${msg}"`, () => {
+      if (find() === undefined && this.#child?.exitCode !== null) throw new Error(`the gate ended with ${this.#child?.exitCode}: ${this.stderr}`);
+      return find() !== undefined;
+    }, milliseconds);
+    return find()!;
+  }
+
+  async get(path: string): Promise<Response> {
+    return await fetch((await this.line('health and metrics answer')).url! + path);
+  }
+
+  /** Resolves when the gate waits for nothing. */
+  async ready(): Promise<void> {
+    await until('the gate is ready', async () => (await this.get('/health/ready')).ok, 90_000);
+  }
+
+  /** The value of a sample of /metrics; 0 when there is none. */
+  async metric(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
+    const text = await (await this.get('/metrics')).text();
+    const lines = text.split('\n').filter((line) => line.startsWith(`${name}{`) && Object.entries(labels).every(([label, value]) => line.includes(`${label}="${value}"`)));
+    return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+  }
+
+  /** Sends a signal and waits for the end. Returns the exit code, null after a signal. */
+  async end(signal: NodeJS.Signals): Promise<number | null> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
+    const ended = once(child, 'close') as Promise<[number | null]>;
+    child.kill(signal);
+    return (await ended)[0];
+  }
+}
