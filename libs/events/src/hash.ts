@@ -31,8 +31,8 @@ export function recordHash(record: Pick<KafkaRecord, 'key' | 'value' | 'headers'
 
 /**
  * The number that binds a proof to its message: SHA-256 over topic, key, the value with its last {@link PROOF_BYTES} bytes zeroed, and the values of
- * {@link MESSAGE_HASH_HEADERS} (absent is null), length-prefixed as in {@link recordHash}, the top 3 bits cleared.
- * Each further occurrence of such a header adds a part, so that a second value can't pass for the proven one.
+ * {@link MESSAGE_HASH_HEADERS}, each header as the 4-byte count of its values and then the values; length-prefixed as in {@link recordHash}, the top
+ * 3 bits cleared. The counts keep a second value of one header from passing for the value of the next.
  * @throws AtsError ATS_EVENT_MALFORMED when the value is too short to end in a proof
  */
 export function messageHash(topic: string, key: Buffer | null, value: Buffer, headers: RecordHeaders): bigint {
@@ -46,7 +46,8 @@ export function messageHash(topic: string, key: Buffer | null, value: Buffer, he
   const entries = Array.isArray(headers) ? (headers as KafkaRecord['headers']) : Object.entries(headers);
   for (const bound of MESSAGE_HASH_HEADERS) {
     const values = entries.filter(([name]) => name === bound).map(([, content]) => content);
-    for (const content of values.length === 0 ? [null] : values) addPart(hash, content);
+    addLength(hash, values.length);
+    for (const content of values) addPart(hash, content);
   }
   const digest = hash.digest();
   digest[0]! &= 0x1f;

@@ -57,7 +57,7 @@ describe('messageHash', () => {
   const hash = messageHash('telemetry', key, value, headers);
 
   it('is a field element: SHA-256 of its documented parts without the top 3 bits', () => {
-    const digest = sha256(part('telemetry'), part(key), part(Buffer.concat([Buffer.from('body'), Buffer.alloc(256)])), ...MESSAGE_HASH_HEADERS.map((name) => part(headers[name]!)));
+    const digest = sha256(part('telemetry'), part(key), part(Buffer.concat([Buffer.from('body'), Buffer.alloc(256)])), ...MESSAGE_HASH_HEADERS.flatMap((name) => [Buffer.from([0, 0, 0, 1]), part(headers[name]!)]));
     expect(hash).toBe(BigInt(`0x${digest.toString('hex')}`) & ((1n << 253n) - 1n));
     expect(hash).toBeLessThan(FIELD_MODULUS);
   });
@@ -85,6 +85,12 @@ describe('messageHash', () => {
       ]),
     ];
     expect(new Set([hash, ...others]).size).toBe(others.length + 1);
+  });
+
+  it('does not let a second value of one header pass for a value of the next', () => {
+    const [a, b, c] = ['a', 'b', 'c'].map((text) => Buffer.from(text));
+    expect(messageHash('telemetry', key, value, [['ce_id', a!], ['ce_id', b!], ['ce_source', c!]]))
+      .not.toBe(messageHash('telemetry', key, value, [['ce_id', a!], ['ce_source', b!], ['ce_source', c!]]));
   });
 
   it('refuses a value too short for a proof', () => {
