@@ -49,8 +49,7 @@ export class GateWorld {
   static async start(): Promise<GateWorld> {
     const world = new GateWorld();
     world.#ports = await freePorts(4);
-    const [, , registryPort, managementPort] = world.#ports as [number, number, number, number];
-    [world.registry] = await Promise.all([startRegistry({ dir: join(world.dir, 'registry'), port: registryPort, managementPort }), world.startBroker()]);
+    await Promise.all([world.startRegistry(), world.startBroker()]);
     world.client = connectKafka({ brokers: [world.kafka.brokers], clientId: 'test', log: { info: () => undefined, warn: () => undefined } });
     await ensureTopics(world.client, TOPICS);
     world.ids = await registerSchemas(world.registry.url);
@@ -80,6 +79,11 @@ export class GateWorld {
   async startBroker(): Promise<void> {
     const [port, controllerPort] = this.#ports as [number, number];
     this.kafka = await startKafka({ dir: join(this.dir, 'kafka'), port, controllerPort, heapMiB: 256 });
+  }
+
+  async startRegistry(): Promise<void> {
+    const [, , port, managementPort] = this.#ports as [number, number, number, number];
+    this.registry = await startRegistry({ dir: join(this.dir, 'registry'), port, managementPort });
   }
 
   /** Puts a verification key where the gate looks for it. Provers' files are not read by a gate, but must be there. */

@@ -24,6 +24,8 @@ const BROKER_PATIENCE_MS = 5000;
 /** Joins the rules to the real broker, chain projection, registry and verifier, and outlasts their outages. */
 @Injectable()
 export class GateService {
+  private readonly stuck = new Set<string>();
+
   constructor(
     @Inject(CONFIG) private readonly config: GateConfig,
     @Inject(LOG) private readonly log: Log,
@@ -112,21 +114,37 @@ export class GateService {
     }
   }
 
+  /** A partition that begins again is not ready until it has committed, or somebody else has it. */
   private report(event: ProcessorEvent): void {
-    const { kind } = event;
-    if (kind === 'committed') this.readiness.set(`${event.topic}[${event.partition}]`, null);
-    switch (kind) {
+    switch (event.kind) {
       case 'reset':
         this.metrics.resets.inc({ topic: event.topic });
-        this.readiness.set(`${event.topic}[${event.partition}]`, event.why);
-        return this.log.warn(event, `${event.topic}[${event.partition}] begins again at its committed offset: ${event.why}`);
-      case 'joined':
+        this.setStuck(nameOf(event), event.why);
+        return this.log.warn(event, `${nameOf(event)} begins again at its committed offset: ${event.why}`);
+      case 'committed':
+        this.setStuck(nameOf(event), null);
+        return this.log.debug(event, 'committed');
+      case 'joined': {
+        const mine = new Set(event.partitions.map(nameOf));
+        for (const name of this.stuck) if (!mine.has(name)) this.setStuck(name, null);
+        return this.log.info({ partitions: [...mine] }, `judges ${mine.size} partitions`);
+      }
       case 'opened':
-        return this.log.info(event, kind === 'joined' ? `judges ${event.partitions.length} partitions` : `${event.topic}[${event.partition}] goes on at ${event.next}`);
-      default:
-        return this.log.debug(event, kind);
+        return this.log.info(event, `${nameOf(event)} goes on at ${event.next}`);
+      case 'seek':
+        return this.log.debug(event, 'seek');
     }
   }
+
+  private setStuck(name: string, why: string | null): void {
+    if (why === null) this.stuck.delete(name);
+    else this.stuck.add(name);
+    this.readiness.set(name, why);
+  }
+}
+
+function nameOf({ topic, partition }: { topic: string; partition: number }): string {
+  return `${topic}[${partition}]`;
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {
