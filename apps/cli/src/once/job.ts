@@ -47,8 +47,8 @@ export async function doOnce({ stack, observer, stages, findings, say, signal }:
 
   stages.check('households', stack.households.length >= HOUSEHOLDS, `at least ${HOUSEHOLDS}`, String(stack.households.length));
 
-  await stages.until('first-verified', 'a verified event', 180, () => (verified() > 0 ? verified() : undefined), { got: (n) => `${n} verified`, ...telling('nothing is verified') });
-  await stages.until('first-state', 'a state of a household in Icinga2', 60, () => heard()[0], { got: ({ service, state }) => `${service} ${state}`, ...telling('no service has a state') });
+  await stages.until('first-verified', 'a verified event', 300, () => (verified() > 0 ? verified() : undefined), { got: (n) => `${n} verified`, ...telling('nothing is verified') });
+  await stages.until('first-state', 'a state of a household in Icinga2', 180, () => heard()[0], { got: ({ service, state }) => `${service} ${state}`, ...telling('no service has a state') });
   findings.secondsToFirstState = (performance.now() - stack.startedAt) / 1_000;
 
   await stages.do('open-files', 'the open files of this machine raised', () => raiseOpenFiles(stack), (n) => `${n} more files open`);

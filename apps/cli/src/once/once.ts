@@ -82,7 +82,10 @@ export class Once {
       seed,
       ...(services && { icinga: { results: await passiveResults(stack.icinga), states: withoutPending(countStates(services)) } }),
       ...(latency && { latencyMs: { produceToIcinga: { p50: Math.round(latency.p50), p99: Math.round(latency.p99) } } }),
-      rssMiB: Object.fromEntries([['cli', process.pid] as const, ...parts.filter(({ pid }) => pid !== undefined).map(({ name, pid }) => [name, pid!] as const)].map(([name, pid]) => [name, residentMiB(pid)])),
+      rssMiB: {
+        cli: Math.round(process.memoryUsage.rss() / 2 ** 20),
+        ...Object.fromEntries(parts.filter(({ pid }) => pid !== undefined).map(({ name, pid }) => [name, residentMiB(pid!)])),
+      },
     };
   }
 

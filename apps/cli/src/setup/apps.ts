@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { repositoryRoot, startPart, type Part } from '#libs/stack';
 import type { Layout } from '../layout.js';
-import { FAMILY, POLICY_STREAMS } from './policies.js';
+import { FAMILY, AGENT_STREAMS } from './policies.js';
 
 /** What the apps need to know of the parts they talk to. */
 export interface Surroundings {
@@ -53,7 +53,7 @@ export function edgeAgents(around: Surroundings): AppStart[] {
       ATTESTREAM_SENSOR_DIR: folders.sensor,
       ATTESTREAM_OUTBOX_DIR: folders.outbox,
       ATTESTREAM_POLICY_FAMILY: FAMILY,
-      ATTESTREAM_STREAMS: POLICY_STREAMS.join(','),
+      ATTESTREAM_STREAMS: AGENT_STREAMS.join(','),
     }, agentName(household));
   });
 }
