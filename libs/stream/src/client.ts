@@ -60,7 +60,7 @@ export class KafkaClient {
       retry: { ...RETRY, retries },
       logLevel: logLevel.ERROR,
       logCreator: () => (entry: LogEntry) => {
-        if (CONNECTION_FAILURE.test(entry.log.message)) this.#watch.failed(entry.log.message.replace(/^Connection error: /, ''));
+        if (CONNECTION_FAILURE.test(entry.log.message)) this.#watch.failed(entry.log.message.replace(/^.*Connection error: /, ''));
       },
     });
   }

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { AtsError } from '#libs/errors';
+import { AtsError, isAtsError } from '#libs/errors';
 import type { KafkaClient } from './client.js';
 import { describe, isPassing, lasting, origin } from './failures.js';
 import { GroupBatch } from './group-batch.js';
@@ -39,6 +39,7 @@ export class GroupConsumer {
   readonly #stop = new AbortController();
   #consumer: Consumer | undefined;
   #watchdog: NodeJS.Timeout | undefined;
+  #firstJoin: (() => void) | undefined;
   #generation = 0;
   #handling = 0;
   #lastFetch = Date.now();
@@ -51,34 +52,41 @@ export class GroupConsumer {
   /** Resolves when the group has been joined for the first time, or {@link stop} was called. */
   async start(): Promise<void> {
     await this.#leaveForPredecessor();
+    const joined = new Promise<void>((resolve) => {
+      this.#stop.signal.addEventListener('abort', () => resolve());
+      this.#firstJoin = resolve;
+    });
+    await this.#run();
+    if (this.#stop.signal.aborted) return;
+    this.#startWatchdog();
+    await joined;
+  }
+
+  /** Makes a consumer and lets it run, as soon as a broker answers. */
+  async #run(): Promise<void> {
+    const { kafka, groupId, topics } = this.#options;
     for (let attempt = 0; !this.#stop.signal.aborted; attempt++) {
       const consumer = this.#newConsumer();
       try {
         await consumer.connect();
-        await consumer.subscribe({ topics: [...this.#options.topics], fromBeginning: true });
-        if (this.#stop.signal.aborted) return await consumer.disconnect();
-        this.#consumer = consumer;
-        break;
+        await consumer.subscribe({ topics: [...topics], fromBeginning: true });
       } catch (error) {
+        // It never came up; how it comes down tells nothing.
         await consumer.disconnect().catch(() => undefined);
-        if (!isPassing(error)) throw lasting(this.#options.kafka.brokers, `group ${this.#options.groupId}`, error);
-        const missing = lasting(this.#options.kafka.brokers, this.#options.topics.join(', '), error) as AtsError;
-        if (missing.code === 'ATS_TOPIC_MISSING' && attempt === 0) this.#options.kafka.log.warn(missing.message);
+        if (!isPassing(error)) throw lasting(kafka.brokers, `group ${groupId}`, error);
+        const lastingly = lasting(kafka.brokers, topics.join(', '), error);
+        if (attempt === 0 && isAtsError(lastingly, 'ATS_TOPIC_MISSING')) kafka.log.warn(lastingly.message);
         await pause(backoff(attempt), this.#stop.signal);
+        continue;
       }
+      if (this.#stop.signal.aborted) return await consumer.disconnect();
+      this.#consumer = consumer;
+      await consumer.run({
+        autoCommit: false, eachBatchAutoResolve: false, partitionsConsumedConcurrently: 16,
+        eachBatch: (payload) => this.#inTurn(consumer, payload),
+      });
+      return;
     }
-    if (this.#stop.signal.aborted || !this.#consumer) return;
-    const consumer = this.#consumer;
-    const joined = new Promise<void>((resolve) => {
-      this.#stop.signal.addEventListener('abort', () => resolve());
-      consumer.on('consumer.group_join', () => resolve());
-    });
-    this.#startWatchdog();
-    await consumer.run({
-      autoCommit: false, eachBatchAutoResolve: false, partitionsConsumedConcurrently: 16,
-      eachBatch: (payload) => this.#inTurn(payload),
-    });
-    await joined;
   }
 
   /** Lets batches under way end, which their signal tells to hurry, and leaves the group. */
@@ -104,29 +112,33 @@ export class GroupConsumer {
       this.#generation++;
       if (memberFile) writeFileSync(memberFile, memberId, { mode: 0o600 });
       onJoin(new Map(Object.entries(memberAssignment)), memberId);
+      this.#firstJoin?.();
     });
     consumer.on('consumer.end_batch_process', ({ payload }) => {
       const first = payload.firstOffset as string | null;
       if (payload.batchSize === 0 && first !== null) onHidden?.(payload.topic, payload.partition, BigInt(first), BigInt(payload.lastOffset));
     });
     consumer.on('consumer.crash', ({ payload }) => {
-      // With restart set, kafkajs starts the consumer again by itself.
-      if (!payload.restart) this.#fail(`group ${groupId}: ${describe(payload.error)}`, payload.error);
+      // With restart set, kafkajs starts the consumer again by itself. It gives up on some errors that pass, such as a coordinator not found
+      // just after the broker came back: then another consumer takes its place.
+      if (payload.restart || this.#stop.signal.aborted) return;
+      if (isPassing(payload.error)) this.#run().catch((error: unknown) => this.#fail(`group ${groupId}: ${describe(error)}`, error));
+      else this.#fail(`group ${groupId}: ${describe(payload.error)}`, payload.error);
     });
     return consumer;
   }
 
   /** kafkajs may hand out a partition again, after a rebalance, while an earlier batch of it is still being handled. */
-  async #inTurn(payload: EachBatchPayload): Promise<void> {
+  async #inTurn(consumer: Consumer, payload: EachBatchPayload): Promise<void> {
     const place = `${payload.batch.topic}/${payload.batch.partition}`;
-    const turn = (this.#tails.get(place) ?? Promise.resolve()).then(() => this.#handle(payload));
+    const turn = (this.#tails.get(place) ?? Promise.resolve()).then(() => this.#handle(consumer, payload));
     this.#tails.set(place, turn.catch(() => undefined));
     await turn;
   }
 
-  async #handle(payload: EachBatchPayload): Promise<void> {
+  async #handle(consumer: Consumer, payload: EachBatchPayload): Promise<void> {
     const generation = this.#generation;
-    const batch = new GroupBatch(payload, this.#consumer!, () => this.#generation === generation, this.#stop.signal);
+    const batch = new GroupBatch(payload, consumer, () => this.#generation === generation, this.#stop.signal);
     if (!batch.current()) return;
     this.#handling++;
     const beating = setInterval(() => batch.beat(), HEARTBEAT_MS);

@@ -4,12 +4,13 @@ import { AtsError } from '#libs/errors';
 import { hideAborted, type FetchedPartition } from './hide-aborted.js';
 
 /**
- * kafkajs, with two faults repaired before anything uses it. Nothing else in the project may import kafkajs.
+ * kafkajs, with three faults repaired before anything uses it. Nothing else in the project may import kafkajs.
  *
- * 1. Its read_committed delivers aborted records where transactions overlap (see {@link hideAborted}). Both faults are repaired on prototypes,
+ * 1. Its read_committed delivers aborted records where transactions overlap (see {@link hideAborted}). All are repaired on prototypes,
  *    so that it does not matter who loaded kafkajs first, and every reader of every process and of every Jest registry gets it.
  * 2. Its header decoder copies all headers for each header (13,000 of them fit in 64 KiB and cost seconds) and looks names up on an object, so that a
  *    header named `toString` comes back with a function in it. Anybody who may write can send both.
+ * 3. It sets a timer with a negative time after each request, of which Node warns on stderr.
  */
 const require = createRequire(import.meta.url);
 
@@ -50,7 +51,10 @@ function repair(): void {
   if (version !== KNOWN_VERSION) throw new AtsError('ATS_CLIENT_UNKNOWN', `kafkajs ${version} is installed, not ${KNOWN_VERSION}`);
   repairReadCommitted(prototypeOf<Pick<Broker, 'fetch'>>('kafkajs/src/broker/index.js', 'fetch'));
   repairHeaders(prototypeOf<{ readVarIntArray(reader: unknown): unknown[] }>('kafkajs/src/protocol/decoder.js', 'readVarIntArray'));
+  repairTimer(prototypeOf<RequestQueue>('kafkajs/src/network/requestQueue/index.js', 'scheduleCheckPendingRequests'));
 }
+
+interface RequestQueue { pending: unknown[]; throttledUntil: number; scheduleCheckPendingRequests(): void }
 
 function prototypeOf<T extends object>(file: string, method: keyof T & string): T {
   const type = require(file) as { prototype?: T };
@@ -73,5 +77,13 @@ function repairHeaders(decoder: { readVarIntArray(reader: unknown): unknown[] })
   decoder.readVarIntArray = function (reader) {
     const headers = readVarIntArray.call(this, reader);
     return Object.defineProperty(headers, 'reduce', { value: () => headers });
+  };
+}
+
+/** A check is due only when requests wait or will have to. */
+function repairTimer(queue: RequestQueue): void {
+  const schedule = queue.scheduleCheckPendingRequests;
+  queue.scheduleCheckPendingRequests = function () {
+    if (this.pending.length > 0 || this.throttledUntil > Date.now()) schedule.call(this);
   };
 }

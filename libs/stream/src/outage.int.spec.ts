@@ -1,0 +1,77 @@
+import { lines, startTestBroker, until, type TestBroker } from '../test/broker.js';
+import { connectKafka, ensureTopics, EventProducer, ExactlyOnceProcessor, LogReader, type ProcessorEvent } from './index.js';
+
+let broker: TestBroker;
+
+beforeAll(async () => { broker = await startTestBroker(); }, 60_000);
+afterAll(async () => { await broker.remove(); }, 60_000);
+
+it('a broker that goes away and comes back is two lines in the log, and readers, producers and processors go on', async () => {
+  const log = lines();
+  const problems: boolean[] = [];
+  const kafka = connectKafka({ brokers: broker.brokers, clientId: 'outage', log, onReachability: (problem) => void problems.push(problem !== null) });
+  await ensureTopics(kafka, { input: { partitions: 1, config: {} }, output: { partitions: 1, config: {} } });
+  const events: ProcessorEvent[] = [];
+  const fatal: Error[] = [];
+  const processor = new ExactlyOnceProcessor<null>({
+    kafka, groupId: 'outage', topics: ['input'], transactionalIdPrefix: 'outage',
+    open: async () => null,
+    process: async (_, records) => ({ output: records.map(({ value }) => ({ topic: 'output', partition: 0, key: null, value: value!, headers: {} })), committed: () => undefined }),
+    onFatal: (error) => void fatal.push(error),
+    onEvent: (event) => void events.push(event),
+  });
+  const seen: string[] = [];
+  const stop = new AbortController();
+  const reader = new LogReader(kafka, { patienceMs: 1000 });
+  const producer = new EventProducer(kafka, { deadlineMs: 3000 });
+  const send = (value: string) => producer.send([{ topic: 'input', key: null, value: Buffer.from(value), headers: {} }]);
+  const following = (async () => {
+    for await (const { value } of reader.follow('output', 0, 0n, stop.signal)) seen.push(value!.toString());
+  })();
+  await processor.start();
+  await send('before');
+  await until('the first record', () => seen.length === 1);
+
+  await broker.stop();
+  await until('the outage is told', () => problems.length === 1);
+  await expect(send('lost')).rejects.toThrow(/^ATS_BROKER_UNREACHABLE: .*127\.0\.0\.1:/);
+  await expect(reader.highWatermark('input', 0)).rejects.toThrow(/^ATS_BROKER_UNREACHABLE/);
+  expect(kafka.problem?.code).toBe('ATS_BROKER_UNREACHABLE');
+  await broker.start();
+  await until('the producer', async () => await send('after').then(() => true, () => false), 60_000);
+  await until('the record after the outage', () => seen.includes('after'), 60_000);
+  expect(log.all).toEqual([expect.stringMatching(/^ATS_BROKER_UNREACHABLE: no Kafka broker answers: 127\.0\.0\.1:\d+: /), expect.stringMatching(/^Kafka answers again after \d+\.\d s$/)]);
+  expect(problems).toEqual([true, false]);
+  expect(fatal).toEqual([]);
+  expect(seen.filter((value) => value === 'before')).toHaveLength(1);
+  expect(processor.status()).toMatchObject({ joined: true, partitions: [{ topic: 'input', partition: 0 }], fatal: undefined });
+
+  stop.abort();
+  await following;
+  await processor.stop();
+  await producer.close();
+  await reader.close();
+  kafka.close();
+}, 120_000);
+
+it('whoever starts before the broker waits for it', async () => {
+  await broker.stop();
+  const log = lines();
+  const kafka = connectKafka({ brokers: broker.brokers, clientId: 'early', log });
+  const processor = new ExactlyOnceProcessor<null>({
+    kafka, groupId: 'early', topics: ['input'], transactionalIdPrefix: 'early',
+    open: async () => null, process: async () => ({ output: [], committed: () => undefined }), onFatal: (error) => { throw error; },
+  });
+  const starting = processor.start();
+  const topics = ensureTopics(kafka, { input: { partitions: 1, config: {} } });
+  await until('the outage is told', () => log.all.length === 1);
+  await broker.start();
+  await starting;
+  await topics;
+  const reader = new LogReader(kafka);
+  await until('the offset without any output', async () => (await reader.committed('early', 'input', 0)) === (await reader.highWatermark('input', 0)), 30_000);
+  expect(processor.status().joined).toBe(true);
+  await processor.stop();
+  await reader.close();
+  kafka.close();
+}, 120_000);
