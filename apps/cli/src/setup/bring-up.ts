@@ -75,10 +75,8 @@ export async function bringUp({ layout, supervisor, logLevel, freshnessSeconds, 
   const around: Surroundings = { layout, brokers: kafkaPart.brokers, registryUrl: registry.url, rpcUrl, icinga, logLevel, freshnessSeconds };
   writeEndpoints({ ...around, icinga, deployment, supervisor });
   say('starting the apps');
-  for (const { name, start } of [...serverApps(around), ...edgeAgents(around)]) {
-    signal.throwIfAborted();
-    await supervisor.run(name, start);
-  }
+  // At once: each waits by itself for what it needs.
+  await allOrFirstError([...serverApps(around), ...edgeAgents(around)].map(({ name, start }) => supervisor.run(name, start)));
   writeEndpoints({ ...around, icinga, deployment, supervisor });
   return {
     layout, supervisor, kafka, codec: EventCodec.fromIds(schemaIds), icinga, deployment, parameters, baseline, startedAt,
