@@ -53,10 +53,10 @@ export async function run({ layout, logLevel, freshnessSeconds, say, signal }: R
   } finally {
     observing.abort();
     await observed.catch((error: unknown) => say(`the observer failed: ${String(error)}`));
-    say('stopping');
+    if (supervisor.status().length > 0) say('stopping');
     await supervisor.stop();
     await lock.release();
-    say('stopped');
+    if (supervisor.status().length > 0) say('stopped');
   }
 }
 
