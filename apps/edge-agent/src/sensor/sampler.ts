@@ -10,6 +10,7 @@ export interface Window { stream: string; epoch: number; readings: number[] }
 export class Sampler {
   #slot: number | undefined;
   #collected = new Map<string, number[]>();
+  #cutShort = 0;
 
   constructor(readonly epochSeconds: number) {}
 
@@ -23,6 +24,7 @@ export class Sampler {
     const follows = this.#slot !== undefined && slot === this.#slot + 1;
     const begins = slot % WINDOW_READINGS === 0;
     const ended = slot > (this.#slot ?? slot) ? this.#complete() : [];
+    if (!follows && ended.length === 0 && this.#collected.size > 0) this.#cutShort++;
     if (begins) this.#collected = new Map(streams.map((stream) => [stream, []]));
     else if (!follows) this.#collected.clear();
     for (const [stream, readings] of this.#collected) {
@@ -33,6 +35,9 @@ export class Sampler {
     this.#slot = slot;
     return ended;
   }
+
+  /** Epochs whose windows were dropped because a slot was missed. */
+  get cutShort(): number { return this.#cutShort; }
 
   /** Milliseconds until the next slot begins. */
   untilNext(nowMs: number): number {

@@ -31,6 +31,15 @@ describe('the sampler', () => {
     expect(ticks([...range(32, 48), ...range(50, 81)]).map(({ epoch }) => epoch)).toEqual([2, 4]);
   });
 
+  it('counts the epochs that it cut short, and not the one it started in', () => {
+    const sampler = new Sampler(EPOCH);
+    const cuts = [...range(35, 60), 62, ...range(63, 85), 99, 40].map((second) => {
+      sampler.tick(second * 1000, ['load'], () => 1);
+      return sampler.cutShort;
+    });
+    expect([cuts[24], cuts[25], cuts.at(-3), cuts.at(-2), cuts.at(-1)]).toEqual([0, 1, 1, 2, 2]);
+  });
+
   it('after a clock that was set back, takes only whole epochs again', () => {
     expect(ticks([...range(32, 40), ...range(35, 65)]).map(({ epoch }) => epoch)).toEqual([3]);
     expect(ticks([...range(32, 40), 20, ...range(21, 49)]).map(({ epoch }) => epoch)).toEqual([2]);

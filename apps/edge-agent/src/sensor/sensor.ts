@@ -54,7 +54,9 @@ export class Sensor {
 
   #tick(): void {
     const now = this.effects.now();
+    const { cutShort } = this.#sampler;
     const windows = this.#sampler.tick(now, this.#wanted, (stream) => this.#read(stream));
+    if (this.#sampler.cutShort > cutShort) this.effects.say('the windows of an epoch are left out: a reading came too late, or the clock was set');
     for (const window of windows) this.#signing = this.#signing.then(() => this.#sign(window));
     this.#timer = setTimeout(() => this.#tick(), this.#sampler.untilNext(this.effects.now()));
   }
