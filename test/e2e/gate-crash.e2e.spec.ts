@@ -24,7 +24,7 @@ async function traffic(signal: AbortSignal): Promise<void> {
   for (let turn = 0; !signal.aborted; turn++) {
     const first = world.message({ household: ++household });
     good.push(first);
-    const batch: [OutgoingRecord, string][] = [[first, 'VERIFIED'], [good[(turn * 7) % good.length]!, 'NULLIFIER_SEEN']];
+    const batch: [OutgoingRecord, string][] = [[first, 'VERIFIED'], [{ ...good[(turn * 7) % good.length]! }, 'NULLIFIER_SEEN']];
     if (turn % 3 === 0) batch.push([{ ...world.message({ household: ++household }), headers: {} }, 'PROOF_INVALID']);
     if (turn % 3 === 1) batch.push([{ ...first, value: Buffer.from(`garbage ${turn}`) }, 'MALFORMED']);
     const places = await world.send(...batch.map(([record]) => record));
