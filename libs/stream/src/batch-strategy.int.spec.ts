@@ -17,14 +17,14 @@ beforeAll(async () => {
   kafka = connectKafka({ brokers: broker.brokers, clientId: 'batches' });
   reader = new LogReader(kafka);
   producer = new EventProducer(kafka);
-}, 60_000);
+}, 180_000);
 
 afterAll(async () => {
   await producer.close();
   await reader.close();
   kafka.close();
   await broker.remove();
-}, 60_000);
+}, 180_000);
 
 type Handler = (batch: RecordBatch) => Promise<void>;
 
@@ -78,7 +78,7 @@ it('commits when the handler has resolved, never before', async () => {
   open();
   await until('the commit', async () => (await committed()) === 2n);
   await nest.close();
-}, 60_000);
+}, 180_000);
 
 it('brings a batch again until its handler resolves, longer than a session lasts, without losing the group', async () => {
   let attempts = 0;
@@ -95,7 +95,7 @@ it('brings a batch again until its handler resolves, longer than a session lasts
   expect(events.filter(({ kind }) => kind === 'retry')[0]).toMatchObject({ attempt: 0, why: expect.stringMatching(/^ATS_ICINGA_UNREACHABLE: .*: the test has it so/) });
   expect(dead).toEqual([]);
   await nest.close();
-}, 60_000);
+}, 180_000);
 
 it('puts a record aside by its reason and handles the others, in order', async () => {
   const handled: string[] = [];
@@ -114,7 +114,7 @@ it('puts a record aside by its reason and handles the others, in order', async (
   expect(handled).toEqual(['A', 'B', 'C']);
   expect(dead.map(({ record, reason }) => [text(record), reason])).toEqual([['garbage', 'ATS_EVENT_MALFORMED'], ['refused', 'UNWANTED']]);
   await nest.close();
-}, 60_000);
+}, 180_000);
 
 it('completes and commits the batch under way when it is stopped, and leaves the group at once', async () => {
   const { start, send, committed, events } = await app(async (batch) => {
@@ -132,4 +132,4 @@ it('completes and commits the batch under way when it is stopped, and leaves the
   await until('the group again', () => events.some(({ kind }) => kind === 'joined'));
   expect(Date.now() - began).toBeLessThan(5000);
   await second.close();
-}, 60_000);
+}, 180_000);

@@ -16,14 +16,14 @@ beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'attestream-worker-'));
   broker = await startTestBroker();
   kafka = connectKafka({ brokers: broker.brokers, clientId: 'driver' });
-}, 60_000);
+}, 180_000);
 
 afterAll(async () => {
   await Promise.all(runs.map((run) => run.close()));
   kafka.close();
   await broker.remove();
   rmSync(dir, { recursive: true, force: true });
-}, 60_000);
+}, 180_000);
 
 async function begin(name: string, mutate?: (file: string, code: string) => string): Promise<Chaos> {
   const worker = await buildWorker(join(dir, name), mutate);
@@ -57,10 +57,9 @@ it('every input has one output, though processes are killed ten times, frozen pa
   expect(violations).toEqual([]);
   expect(rewinds).toEqual([]);
   expect(records).toBeGreaterThan(500);
-  console.log(JSON.stringify(run.happened.filter((e) => ['reset', 'log', 'fatal'].includes(e.kind)).map((e) => [e.id, e.why])));
   // The chaos did reach transactions: some were fenced or timed out.
   expect(run.count('reset')).toBeGreaterThan(0);
-}, 120_000);
+}, 240_000);
 
 it('which the same judge denies to a processor whose successor does not fence it', async () => {
   const run = await begin('unfenced', (file, code) => (file.endsWith('/exactly-once.ts') ? code.replace('transactionalId: `${', 'transactionalId: `${process.pid}-${') : code));
@@ -69,4 +68,4 @@ it('which the same judge denies to a processor whose successor does not fence it
   await run.goesOn();
   const { violations } = await run.end();
   expect(violations.length).toBeGreaterThan(0);
-}, 60_000);
+}, 180_000);

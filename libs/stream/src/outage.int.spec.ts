@@ -3,8 +3,8 @@ import { connectKafka, ensureTopics, EventProducer, ExactlyOnceProcessor, LogRea
 
 let broker: TestBroker;
 
-beforeAll(async () => { broker = await startTestBroker(); }, 60_000);
-afterAll(async () => { await broker.remove(); }, 60_000);
+beforeAll(async () => { broker = await startTestBroker(); }, 180_000);
+afterAll(async () => { await broker.remove(); }, 180_000);
 
 it('a broker that goes away and comes back is two lines in the log, and readers, producers and processors go on', async () => {
   const log = lines();
@@ -52,7 +52,7 @@ it('a broker that goes away and comes back is two lines in the log, and readers,
   await producer.close();
   await reader.close();
   kafka.close();
-}, 120_000);
+}, 240_000);
 
 it('whoever starts before the broker waits for it', async () => {
   await broker.stop();
@@ -74,4 +74,4 @@ it('whoever starts before the broker waits for it', async () => {
   await processor.stop();
   await reader.close();
   kafka.close();
-}, 120_000);
+}, 240_000);

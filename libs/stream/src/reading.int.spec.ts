@@ -18,14 +18,14 @@ beforeAll(async () => {
   kafka = connectKafka({ brokers: broker.brokers, clientId: 'reading' });
   reader = new LogReader(kafka, { patienceMs: 1500 });
   producer = new EventProducer(kafka);
-}, 60_000);
+}, 180_000);
 
 afterAll(async () => {
   await producer.close();
   await reader.close();
   kafka.close();
   await broker.remove();
-}, 60_000);
+}, 180_000);
 
 async function newTopic(partitions = 1, config: Record<string, string> = LOG_APPEND_TIME): Promise<string> {
   const topic = `reading-${++topics}`;
@@ -126,7 +126,7 @@ describe('a producer', () => {
     await limited.close();
     await unaware.close();
     expect(await reader.highWatermark(topic, 0)).toBe(1n);
-  }, 15_000);
+  }, 60_000);
 
   it('splits what is more than one batch, in order', async () => {
     const topic = await newTopic();
@@ -191,7 +191,7 @@ describe('a reader sees committed records alone', () => {
       await until('the end of the log', () => ended);
       await consumer.disconnect();
       expect(delivered).toEqual(good);
-    }, 20_000);
+    }, 60_000);
   }
 
   it('which kafkajs as it is installed does not', async () => {
@@ -202,7 +202,7 @@ describe('a reader sees committed records alone', () => {
     await last.commit();
     const { stdout } = await promisify(execFile)(process.execPath, [join(import.meta.dirname, '../test/unrepaired.mjs'), broker.brokers[0]!, topic, '2']);
     expect(stdout).toMatch(/"a[12]"/);
-  }, 20_000);
+  }, 60_000);
 
   it('and fails rather than stop early when an open transaction hides what it must read', async () => {
     const topic = await newTopic();
@@ -218,7 +218,7 @@ describe('a reader sees committed records alone', () => {
     expect(seen).toEqual(['first']);
     await open.commit();
     expect(values(await collect(reader.readAll(topic, 0, 0n)))).toEqual(['first', 'held back']);
-  }, 20_000);
+  }, 60_000);
 
   it('and reads to an end that is made of aborted records and markers', async () => {
     const topic = await newTopic();
@@ -251,7 +251,7 @@ describe('a follower', () => {
   it('fails when its offset is outside the log', async () => {
     const topic = await newTopic();
     await expect(collect(reader.follow(topic, 0, 5n, AbortSignal.timeout(20_000)))).rejects.toThrow(/^ATS_LOG_UNREADABLE/);
-  }, 30_000);
+  }, 60_000);
 });
 
 describe('topics', () => {

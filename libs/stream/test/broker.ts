@@ -41,7 +41,7 @@ export function lines(): { info(line: string): void; warn(line: string): void; a
 }
 
 /** Resolves when the condition holds; fails with what was waited for. */
-export async function until(what: string, condition: () => boolean | Promise<boolean>, milliseconds = 30_000): Promise<void> {
+export async function until(what: string, condition: () => boolean | Promise<boolean>, milliseconds = 60_000): Promise<void> {
   for (const deadline = Date.now() + milliseconds; !(await condition());) {
     if (Date.now() > deadline) throw new Error(`${what}: did not come in ${milliseconds} ms`);
     await new Promise((resolve) => setTimeout(resolve, 50));

@@ -86,7 +86,7 @@ export class Chaos {
     await until('all input is committed', async () => {
       const left = partitions.map(async (p) => (await this.#committed(p)) === (await this.#reader.highWatermark(`${this.name}-input`, p)));
       return (await Promise.all(left)).every(Boolean);
-    }, 40_000);
+    }, 90_000);
     const [inputs, outputs] = await Promise.all(['input', 'output'].map((topic) => Promise.all(partitions.map((p) => this.#all(`${this.name}-${topic}`, p))))) as [KafkaRecord[][], KafkaRecord[][]];
     const found = violations(inputs, outputs, await this.#all(`${this.name}-audit`, 0));
     if (inputs.flat().length !== records) found.push(`${inputs.flat().length} input records, not ${records}`);
