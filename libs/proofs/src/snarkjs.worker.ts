@@ -19,8 +19,8 @@ builtin.isMainThread = false;
 // snarkjs takes the curve that it finds here: one without threads of its own, built once.
 (globalThis as { curve_bn128?: object }).curve_bn128 = await snarkjs.curves.getCurveFromName('bn128', { singleThread: true });
 
-// The witness calculator prints what it throws; the thrown error says it all, and standard output belongs to the app's log.
-console.log = () => {};
+// The witness calculator prints what it throws; the thrown error says it all, and the app's streams belong to its log.
+console.error = () => {};
 
 parentPort!.on('message', (task: SnarkjsTask) => {
   run(task).then(

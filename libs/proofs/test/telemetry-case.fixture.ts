@@ -9,6 +9,7 @@ export const POLICY: TelemetryPolicy = { warnLo: 100n, warnHi: 1100n, critLo: 50
 /** A household with one sensor, registered among others. */
 export class Household {
   readonly sensorKey = generateSensorKey();
+  readonly publicKey = sensorPublicKey(this.sensorKey);
   readonly secret = randomField();
   readonly policyFamily = fieldFromText('home');
   readonly tree = new MerkleTree();
@@ -17,7 +18,7 @@ export class Household {
   constructor(neighbours = 5) {
     for (let i = 0; i < neighbours; i++) this.tree.append(randomField());
     const kind = KIND.telemetry;
-    this.index = this.tree.append(leafHash({ kind, ...sensorPublicKey(this.sensorKey), secretHash: secretHash(this.secret), program: this.policyFamily }));
+    this.index = this.tree.append(leafHash({ kind, ...this.publicKey, secretHash: secretHash(this.secret), program: this.policyFamily }));
     this.tree.append(randomField());
   }
 
@@ -27,7 +28,7 @@ export class Household {
     const signature = signDigest(this.sensorKey, readingsDigest({ kind: KIND.telemetry, stream, epoch, values: readings }));
     return {
       scope: fieldFromText('scope'), stream, epoch, policyFamily: this.policyFamily, messageHash: 2n ** 253n - 1n, ...POLICY,
-      ...sensorPublicKey(this.sensorKey), ...signature, secret: this.secret, salt: randomField(), ...this.tree.path(this.index), readings, ...changes,
+      ...this.publicKey, ...signature, secret: this.secret, salt: randomField(), ...this.tree.path(this.index), readings, ...changes,
     };
   }
 }
