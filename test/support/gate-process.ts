@@ -46,7 +46,7 @@ export class GateProcess {
   async line(msg: string, milliseconds = 60_000): Promise<LogLine> {
     const find = () => this.lines.slice(this.#lineOfLife).find((line) => line.msg.startsWith(msg));
     await until(`the gate's line "${msg}"`, () => {
-      if (find() === undefined && this.#child?.exitCode !== null) throw new Error(`the gate ended with ${this.#child?.exitCode}: ${this.stderr}`);
+      if (find() === undefined) this.#requireAlive();
       return find() !== undefined;
     }, milliseconds);
     return find()!;
@@ -58,7 +58,19 @@ export class GateProcess {
 
   /** Resolves when the gate waits for nothing. */
   async ready(): Promise<void> {
-    await until('the gate is ready', async () => (await this.get('/health/ready')).ok, 90_000);
+    let last = '';
+    const isReady = async () => {
+      this.#requireAlive();
+      try {
+        const response = await this.get('/health/ready');
+        last = await response.text();
+        return response.ok;
+      } catch (error) {
+        last = String(error); // it may be ending; then the next look says so
+        return false;
+      }
+    };
+    await until('the gate is ready', isReady, 90_000).catch((error: unknown) => { throw new Error(`${String(error)}; it waits for ${last}`); });
   }
 
   /** The value of a sample of /metrics; 0 when there is none. */
@@ -66,6 +78,10 @@ export class GateProcess {
     const text = await (await this.get('/metrics')).text();
     const lines = text.split('\n').filter((line) => line.startsWith(`${name}{`) && Object.entries(labels).every(([label, value]) => line.includes(`${label}="${value}"`)));
     return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+  }
+
+  #requireAlive(): void {
+    if (this.#child?.exitCode !== null) throw new Error(`the gate ended with ${this.#child?.exitCode}: ${this.stderr}`);
   }
 
   /** Sends a signal and waits for the end. Returns the exit code, null after a signal. */

@@ -48,32 +48,41 @@ export class GateWorld {
   /** Up to a ready gate, with one leaf and the first parameter set in force. */
   static async start(): Promise<GateWorld> {
     const world = new GateWorld();
-    world.#ports = await freePorts(4);
-    await Promise.all([world.startRegistry(), world.startBroker()]);
-    world.client = connectKafka({ brokers: [world.kafka.brokers], clientId: 'test', log: { info: () => undefined, warn: () => undefined } });
-    await ensureTopics(world.client, TOPICS);
-    world.ids = await registerSchemas(world.registry.url);
-    world.codec = EventCodec.fromIds(world.ids);
-    world.producer = new EventProducer(world.client);
-    world.reader = new LogReader(world.client, { patienceMs: 30_000 });
-    world.writeKey(world.trapdoor);
-    writeDeployment(join(world.dir, 'deployment.json'), DEPLOYMENT);
-    world.chain = new MadeUpChain(world.producer, world.codec);
-    world.chain.resume();
-    world.root = await world.chain.register();
-    await world.chain.publish((version) => world.parameterSet({ version }));
-    world.gate = new GateProcess({
-      ATTESTREAM_KAFKA_BROKERS: world.kafka.brokers,
-      ATTESTREAM_REGISTRY_URL: world.registry.url,
-      ATTESTREAM_DEPLOYMENT_FILE: join(world.dir, 'deployment.json'),
-      ATTESTREAM_CIRCUITS_DIR: join(world.dir, 'circuits'),
-      ATTESTREAM_GATE_MEMBER_FILE: join(world.dir, 'member'),
+    try {
+      await world.#start();
+    } catch (error) {
+      await world.stop();
+      throw error;
+    }
+    return world;
+  }
+
+  async #start(): Promise<void> {
+    this.#ports = await freePorts(4);
+    await Promise.all([this.startRegistry(), this.startBroker()]);
+    this.client = connectKafka({ brokers: [this.kafka.brokers], clientId: 'test', log: { info: () => undefined, warn: () => undefined } });
+    await ensureTopics(this.client, TOPICS);
+    this.ids = await registerSchemas(this.registry.url);
+    this.codec = EventCodec.fromIds(this.ids);
+    this.producer = new EventProducer(this.client);
+    this.reader = new LogReader(this.client, { patienceMs: 30_000 });
+    this.writeKey(this.trapdoor);
+    writeDeployment(join(this.dir, 'deployment.json'), DEPLOYMENT);
+    this.chain = new MadeUpChain(this.producer, this.codec);
+    this.chain.resume();
+    this.root = await this.chain.register();
+    await this.chain.publish((version) => this.parameterSet({ version }));
+    this.gate = new GateProcess({
+      ATTESTREAM_KAFKA_BROKERS: this.kafka.brokers,
+      ATTESTREAM_REGISTRY_URL: this.registry.url,
+      ATTESTREAM_DEPLOYMENT_FILE: join(this.dir, 'deployment.json'),
+      ATTESTREAM_CIRCUITS_DIR: join(this.dir, 'circuits'),
+      ATTESTREAM_GATE_MEMBER_FILE: join(this.dir, 'member'),
       ATTESTREAM_GATE_BATCH_RECORDS: '40',
     });
-    await world.gate.start();
-    await world.gate.ready();
-    await world.chain.settle();
-    return world;
+    await this.gate.start();
+    await this.gate.ready();
+    await this.chain.settle();
   }
 
   async startBroker(): Promise<void> {
