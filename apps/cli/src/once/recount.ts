@@ -81,7 +81,8 @@ export async function recount(kafka: KafkaClient, codec: EventCodec, ends: Ends)
   return { ends, accounts: [...accounts.values()], faults };
 }
 
-function faultsOf({ record, entries, verified, rejected }: Account): string[] {
+/** What contradicts the rule for one record. */
+export function faultsOf({ record, entries, verified, rejected }: Account): string[] {
   const at = keyOf({ ...record, offset: Number(record.offset) });
   const [entry] = entries;
   if (!entry || entries.length > 1) return [`${at} has ${entries.length} audit entries`];
