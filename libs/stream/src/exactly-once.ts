@@ -112,7 +112,7 @@ export class ExactlyOnceProcessor<State> {
     try {
       await this.#consumer.stop();
     } finally {
-      for (const place of [...this.#runs.keys()]) this.#drop(place);
+      for (const place of this.#runs.keys()) this.#drop(place);
       await this.#reader.close();
     }
   }
@@ -208,7 +208,7 @@ export class ExactlyOnceProcessor<State> {
     this.#memberId = memberId;
     this.#assigned = [...assignment].flatMap(([topic, partitions]) => partitions.map((partition) => ({ topic, partition })));
     const mine = new Set(this.#assigned.map(placeOf));
-    for (const place of [...this.#runs.keys()]) if (!mine.has(place)) this.#drop(place);
+    for (const place of this.#runs.keys()) if (!mine.has(place)) this.#drop(place);
     this.#emit({ kind: 'joined', partitions: this.#assigned });
   }
 

@@ -172,7 +172,7 @@ describe('a reader sees committed records alone', () => {
   };
 
   for (const [name, play] of Object.entries(plays)) {
-    it(name, async () => {
+    it(`${name}`, async () => {
       const topic = await newTopic();
       await play(topic);
       const last = await transaction(topic, 'last');
