@@ -23,8 +23,8 @@ test: deps ## every test, on ports and folders of its own
 doctor: ## what is here, what is missing and how to get it
 	@scripts/doctor
 
-stop: deps build ## stop what KEEP=1 left running
-	@$(cli) stop
+stop: ## stop what KEEP=1 left running
+	@[ ! -f dist/.stamp ] || $(cli) stop
 
 reset: deps build ## forget all data of make run
 	@$(cli) reset
