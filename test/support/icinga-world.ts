@@ -153,7 +153,9 @@ export class IcingaWorld {
   }
 
   async drained(): Promise<void> {
-    await until('everything is committed', async () => (await this.lag()) === 0, 60_000);
+    await until('everything is committed', async () => (await this.lag()) === 0, 60_000).catch(async (error: unknown) => {
+      throw new Error(`${String(error)}: ${await this.lag()} records wait; ${JSON.stringify([await this.readiness(), ...this.lines.slice(-5)])}`);
+    });
   }
 
   async service(household: number, stream: string): Promise<ServiceView | undefined> {

@@ -120,7 +120,9 @@ export class SinkService {
   }
 
   private async takeOver(partitions: readonly number[]): Promise<void> {
-    await this.takeover.begin(partitions, this.stopping);
+    this.readiness.set('takeover', 'the log, to read back what was submitted to Icinga2 before');
+    if (!(await this.takeover.begin(partitions, this.stopping))) return;
+    this.readiness.set('takeover', null);
     this.watch.invalidate();
   }
 

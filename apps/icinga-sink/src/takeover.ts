@@ -36,9 +36,10 @@ export class Takeover {
 
   /**
    * The group gave us these partitions, whatever we had before: another member may have had any of them in between.
-   * @throws AtsError what the log says but that no broker answers, which is waited out; nothing once the next takeover or a stop has begun
+   * @returns false when the next takeover or a stop has begun
+   * @throws AtsError what the log says but that no broker answers, which is waited out
    */
-  async begin(partitions: readonly number[], stopping: AbortSignal): Promise<void> {
+  async begin(partitions: readonly number[], stopping: AbortSignal): Promise<boolean> {
     this.#under.abort();
     this.#under = new AbortController();
     const done = Promise.withResolvers<void>();
@@ -48,7 +49,9 @@ export class Takeover {
     const signal = AbortSignal.any([this.#under.signal, stopping]);
     this.parameters.states.clear();
     for (const partition of partitions) await this.#persist(partition, signal);
-    if (!signal.aborted) done.resolve();
+    if (signal.aborted) return false;
+    done.resolve();
+    return true;
   }
 
   async #persist(partition: number, signal: AbortSignal): Promise<void> {

@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -130,7 +133,7 @@ describe('results', () => {
       { results: { attrs: { host_name: string; state: number } }[] };
     const household = async () => (await all()).results.find(({ attrs }) => attrs.host_name === HOSTS[1])?.attrs.state;
     await sink.processCheckResult(HOSTS[1], 'load', result(2, 'bad', 3_000));
-    await until(household, (state) => state === 2, 40);
+    expect(await until(household, (state) => state === 2, 40)).toBe(2);
     await until(() => viewer.hosts(), (hosts) => hosts.some(({ host, state }) => host === HOSTS[1] && state === 'DOWN'), 40);
     await until(() => viewer.hosts(), (hosts) => hosts.some(({ host, state }) => host === HOSTS[0] && state === 'UP'), 40);
   });
@@ -192,6 +195,8 @@ describe('least permission', () => {
 });
 
 describe('outages', () => {
+  beforeAll(async () => { await new ObjectRegistry(sink).ensure(HOSTS[0], 'load'); });
+
   it('a reload loses no call', async () => {
     const { programStart } = await sink.status();
     node.kill('SIGHUP');
@@ -217,6 +222,33 @@ describe('outages', () => {
     await patient.status();
     expect(heard).toEqual(['ATS_ICINGA_UNREACHABLE', 'back']);
     await patient.close();
+  });
+
+  it('503 is waited out with the same request, and ends in one line when it lasts', async () => {
+    const cert = (name: string) => readFileSync(join(dir, 'data/certs', name));
+    const bodies: string[] = [];
+    let busy = 3;
+    const server = createServer({ key: cert('localhost.key'), cert: cert('localhost.crt') }, (incoming, response) => {
+      let body = '';
+      incoming.on('data', (chunk) => { body += String(chunk); }).on('end', () => {
+        bodies.push(body);
+        response.statusCode = busy-- > 0 ? 503 : 200;
+        response.end(JSON.stringify(response.statusCode === 503 ? { error: 503, status: 'Icinga is reloading.' } : { results: [{ code: 200 }] }));
+      });
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const client = connect(node.sinkCredentialsFile, { url, retrySeconds: 2 });
+    expect(await client.processCheckResult('h', 's', result(2))).toBe('accepted');
+    expect(bodies.map((body) => (JSON.parse(body) as { exit_status: number }).exit_status)).toEqual([2, 2, 2, 2]);
+    // What remains of the state's time is told, not what remained at first.
+    const ttls = bodies.map((body) => (JSON.parse(body) as { ttl: number }).ttl);
+    expect(ttls).toEqual(ttls.toSorted((a, b) => b - a));
+    expect(new Set(ttls).size).toBe(4);
+    busy = Infinity;
+    await expect(client.status()).rejects.toMatchObject({ code: 'ATS_ICINGA_UNREACHABLE', why: expect.stringContaining('503') });
+    await client.close();
+    server.close();
   });
 
   it('a stop ends the wait', async () => {

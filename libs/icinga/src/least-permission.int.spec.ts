@@ -44,7 +44,7 @@ it.each([
   ['objects/create/host', /^ +"objects\/create\/host",\n/m],
   ['objects/create/service', /^ +"objects\/create\/service",\n/m],
   ['actions/process-check-result', /^ +\{\n.*process-check-result[^]*?^ +\}\n/m],
-])('it cannot without %s', async (permission, pattern) => {
+])('without %s it can not', async (permission, pattern) => {
   await withSinkPermissions((conf) => {
     const less = conf.replace(pattern, '');
     expect(less).not.toBe(conf);
