@@ -1,5 +1,6 @@
 import { RegistryProjection, type Deployment, type Membership } from '#libs/chain';
-import type { EventCodec, KafkaRecord } from '#libs/events';
+import { isAtsError } from '#libs/errors';
+import type { EventCodec, EventOf, KafkaRecord } from '#libs/events';
 import { ParameterSets, type ParameterSet } from '#libs/verdict';
 
 /** What holds at the registry block of a moment: the gate will judge a record that reaches the broker now by it. */
@@ -24,9 +25,16 @@ export class ChainView {
     this.#sets = new ParameterSets(this.#projection);
   }
 
-  /** Applies a record of chain-events. @throws AtsError as the codec and the projection do: a wrong or changed chain. */
+  /** Applies a record of chain-events. One that is no block at all is left out, as the gate does. @throws AtsError as the projection does: a wrong or changed chain. */
   apply(codec: EventCodec, record: KafkaRecord): void {
-    this.#projection.apply(codec.decode('chain-events', record.value));
+    let block: EventOf<'chain-events'>;
+    try {
+      block = codec.decode('chain-events', record.value);
+    } catch (error) {
+      if (isAtsError(error, 'ATS_EVENT_MALFORMED')) return;
+      throw error;
+    }
+    this.#projection.apply(block);
   }
 
   /** What holds now, or what is missing, in words. */

@@ -33,7 +33,10 @@ export interface ProvingParts {
   say(line: string): void;
 }
 
-/** Makes the outbox's windows into records, oldest first, as many at a time as there are {@link run} loops. */
+/**
+ * Makes the outbox's windows into records, as many at a time as there are {@link run} loops. The newest window that can still be acted on comes
+ * first: where proving is slower than windows come, a backlog in order would make every event late and no sink would act again.
+ */
 export class Proving {
   readonly #busy = new Set<number>();
 
@@ -70,15 +73,19 @@ export class Proving {
     return proven !== undefined && proven.parametersHash === present.parametersHash && present.takesRoot(proven.root);
   }
 
+  /** The newest window that is not late yet; without one the oldest, which the log alone still wants. */
   #next(present: Present): OutboxItem | undefined {
-    return this.parts.outbox.items().find((item) => !this.#busy.has(item.sequence) && !this.holds(item, present));
+    const open = this.parts.outbox.items().filter((item) => !this.#busy.has(item.sequence) && !this.holds(item, present));
+    const actSeconds = telemetryStatement(present)?.actSeconds ?? 0;
+    const timely = open.filter(({ window }) => this.parts.now() - windowEnd(window) <= actSeconds * 1000);
+    return timely.reduce<OutboxItem | undefined>((best, item) => (best && windowEnd(best.window) >= windowEnd(item.window) ? best : item), undefined) ?? open[0];
   }
 
   /** Proves one window, or gives it up. Returns how long to pause because of what is missing, 0 for nothing. */
   async #work(item: OutboxItem, present: Present, signal: AbortSignal): Promise<number> {
     const { household, scope, policyFamily, codec, prover, outbox, changed, metrics } = this.parts;
     const { sequence, window } = item;
-    const statement = present.parameters.statements.find(({ topic }) => topic === 'telemetry');
+    const statement = telemetryStatement(present);
     const policy = present.parameters.policies.find(({ topic, family, stream }) => topic === 'telemetry' && family === policyFamily && stream === window.stream);
     if (!statement || !policy) return this.#giveUp(item, 'no-policy', `the parameter set has no policy for ${policyFamily}, ${window.stream}`);
     if (statement.epochSeconds !== window.epochSeconds) return this.#giveUp(item, 'other-epochs', `its epoch has ${window.epochSeconds} s, the parameter set's ${statement.epochSeconds} s`);
@@ -125,4 +132,8 @@ export class Proving {
     this.parts.changed.notify();
     return 0;
   }
+}
+
+function telemetryStatement({ parameters }: Present): Present['parameters']['statements'][number] | undefined {
+  return parameters.statements.find(({ topic }) => topic === 'telemetry');
 }

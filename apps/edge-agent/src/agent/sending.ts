@@ -25,7 +25,7 @@ export interface SendingParts {
 }
 
 /**
- * Sends finished records in the order of their windows. A record leaves the outbox when the broker has acknowledged it; after a lost
+ * Sends finished records, the oldest first, without waiting for windows that have no proof yet. A record leaves the outbox when the broker has acknowledged it; after a lost
  * acknowledgement the same bytes go out again, which the gate knows as a duplicate.
  */
 export class Sending {
@@ -42,14 +42,13 @@ export class Sending {
     }
   }
 
-  /** The oldest records, up to the first window that has none that the gate would take now. */
+  /** The oldest records that the gate would take now. */
   #batch(): OutboxItem[] {
     const items = this.parts.outbox.items();
     if (items.length === 0) return [];
     const present = this.parts.proving.present();
     if (!present) return [];
-    const end = items.findIndex((item) => !this.parts.proving.holds(item, present));
-    return items.slice(0, Math.min(end === -1 ? items.length : end, MAX_BATCH));
+    return items.filter((item) => this.parts.proving.holds(item, present)).slice(0, MAX_BATCH);
   }
 
   async #send(batch: OutboxItem[]): Promise<boolean> {
