@@ -5,7 +5,7 @@ import { rebuildState } from './partition-memory.js';
 /** A partition of the verified topic: events at some offsets, transaction markers at the others. */
 class VerifiedLog {
   readonly records: KafkaRecord[] = [];
-  readFrom: bigint[] = [];
+  readonly readFrom: bigint[] = [];
   end = 0n;
 
   append(event: Partial<EventOf<'telemetry.verified'>>, timestamp = NOW): void {
@@ -21,14 +21,13 @@ class VerifiedLog {
   }
 
   get reader() {
-    const { records } = this;
-    const log = this;
+    const { records, readFrom } = this;
     return {
       earliest: async () => 0n,
       highWatermark: async () => this.end,
       offsetAt: async (_topic: string, _partition: number, time: number) => records.find(({ timestamp }) => timestamp >= time)?.offset ?? null,
       async *read(_topic: string, _partition: number, from: bigint, to: bigint) {
-        log.readFrom.push(from);
+        readFrom.push(from);
         for (const record of records) if (record.offset >= from && record.offset < to) yield record;
       },
     };

@@ -1,5 +1,5 @@
 import { fieldToBytes } from '#libs/events';
-import { BLOCK, context, EPOCH, EPOCH_SECONDS, NOW, parameterSet, parameterSets, record, telemetry } from '../../../test/support/gate-records.js';
+import { BLOCK, context, EPOCH_SECONDS, NOW, parameterSet, parameterSets, record, telemetry } from '../../../test/support/gate-records.js';
 import { decide, evolve, pendingProofs, type Judgement } from './decide.js';
 import { examine, type Finding } from './examine.js';
 import { outcomeOf } from './outcome.js';
