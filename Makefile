@@ -45,8 +45,8 @@ dist/.stamp: $(sources)
 lint: deps ## types and lint
 	@scripts/lint
 
-docs: deps ## write docs/configuration.md from the apps' own configuration
-	@PATH="$(CURDIR)/bin:$$PATH" npm run --silent docs:configuration
+docs: deps ## write what is generated from schemas and configurations: types, docs/asyncapi.json, docs/configuration.md
+	@scripts/docs
 
 ceremony: deps ## make the circuits' keys again from nothing (PTAU=file: from these powers of tau)
 	@INIT_CWD=$(CURDIR) $(MAKE) -C circuits ceremony

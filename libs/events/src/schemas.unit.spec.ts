@@ -56,7 +56,7 @@ describe.each(TOPIC_NAMES)('%s', (topic) => {
   it('keeps its times by the broker\'s clock and its records for ever', () => {
     expect(TOPICS[topic].config).toMatchObject({
       'message.timestamp.type': 'LogAppendTime', 'cleanup.policy': 'delete', 'retention.ms': '-1', 'retention.bytes': '-1',
-      'max.message.bytes': topic === 'telemetry' || topic === 'bci-intent' ? '65536' : '262144',
+      'max.message.bytes': topic === 'telemetry' || topic === 'bci-intent' ? '66560' : '262144',
     });
   });
 });

@@ -1,5 +1,8 @@
 const KiB = 1024;
 
+/** A value of 64 KiB, and room for its key, headers and framing, which the broker counts too. */
+const SOURCE_BYTES = 65 * KiB;
+
 /** A topic as it must exist on the broker. */
 export interface TopicDefinition {
   /** Never changes: growth is a new topic generation. */
@@ -43,7 +46,7 @@ export function isTopicName(text: string): text is TopicName {
 }
 
 function source(topic: string, ...writers: string[]): TopicDefinition {
-  return define(topic, { partitions: 4, maxMessageBytes: 64 * KiB, key: 'pseudonym (32 bytes); partition murmur2(key) mod 4', writers });
+  return define(topic, { partitions: 4, maxMessageBytes: SOURCE_BYTES, key: 'pseudonym (32 bytes); partition murmur2(key) mod 4', writers });
 }
 
 function ofTheGate(topic: string, partitions: number, key: string): TopicDefinition {
