@@ -1,7 +1,7 @@
 import { addPoint, Base8, mulPointEscalar } from '@zk-kit/baby-jubjub';
 import { FIELD_MODULUS, fieldFromText } from '#libs/events';
 import {
-  evaluateTelemetry, hashFields, leafHash, MerkleTree, readingsDigest, secretHash, SUBGROUP_ORDER, KIND, type TelemetryInput, type TelemetryPublics,
+  evaluateTelemetry, hashFields, leafHash, MerkleTree, secretHash, SUBGROUP_ORDER, KIND, type TelemetryInput, type TelemetryPublics,
 } from '../src/index.js';
 import { constraintsByWire, brokenConstraints } from './r1cs.fixture.js';
 import { calmReadings, Household, POLICY, randomField } from './telemetry-case.fixture.js';
