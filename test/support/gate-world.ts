@@ -135,15 +135,19 @@ export class GateWorld {
 
   /** Puts a proof that holds into the end of the value. Fields that are no signals are left without. */
   prove(record: OutgoingRecord, event: EventOf<'telemetry'>, trapdoor = this.trapdoor): void {
+    trapdoor.prove(this.publicSignals(record, event)).copy(record.value, record.value.length - 256);
+  }
+
+  /** What a proof of the record has to hold for. */
+  publicSignals(record: OutgoingRecord, event: EventOf<'telemetry'>): bigint[] {
     const field = (bytes: Buffer) => BigInt(`0x${bytes.toString('hex')}`);
     const [policy] = this.parameterSet().policies;
-    const publics = {
+    return telemetryPublicSignals({
       root: field(event.root), pseudonym: field(event.pseudonym), nullifier: field(event.nullifier), commitment: field(event.commitment),
       state: ['OK', 'WARNING', 'CRITICAL'].indexOf(event.state), scope: deploymentScope(DEPLOYMENT), stream: fieldFromText(event.stream), epoch: event.epoch,
       policyFamily: fieldFromText(event.policyFamily), warnLo: policy!.warnLo, warnHi: policy!.warnHi, critLo: policy!.critLo, critHi: policy!.critHi,
       kWarn: policy!.kWarn, kCrit: policy!.kCrit, messageHash: messageHash(record.topic, record.key, record.value, record.headers),
-    };
-    trapdoor.prove(telemetryPublicSignals(publics)).copy(record.value, record.value.length - 256);
+    });
   }
 
   async send(...records: OutgoingRecord[]): Promise<SentRecord[]> {
