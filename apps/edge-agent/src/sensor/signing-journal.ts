@@ -28,11 +28,10 @@ export class SigningJournal {
   readonly #serial = new Serial();
   #floor = -1;
   #compactAt: number;
-  readonly #publicKey: SensorPublicKey;
+  #publicKey: SensorPublicKey | undefined;
 
   private constructor(private readonly key: Buffer, private readonly epochSeconds: number, private file: AppendFile, private readonly limits: typeof LIMITS) {
     this.#compactAt = file.bytes + limits.growthBytes;
-    this.#publicKey = sensorPublicKey(key);
   }
 
   /**
@@ -61,6 +60,8 @@ export class SigningJournal {
       if (kept || epoch <= this.#floor || this.#signed.get(stream)?.has(epoch)) {
         throw new AtsError('ATS_SENSOR_ALREADY_SIGNED', `stream ${stream}, epoch ${epoch}`);
       }
+      // derived when first needed: it takes longer than reading a journal
+      this.#publicKey ??= sensorPublicKey(this.key);
       const window = signWindow(this.key, { stream, epoch, epochSeconds: this.epochSeconds, readings }, this.#publicKey);
       await this.#append({ type: 'window', window: windowToJson(window) });
       return window;
