@@ -40,11 +40,15 @@ export function policiesFor({ openFiles, cores }: Baseline): Policy[] {
     // hundredths of a task: many times the cores is a machine that does not keep up
     above('load', cores * 1_600, cores * 6_400),
     above('disk-used', 9_500, 9_900),
+    above('disk-busy', 9_000, NO_BOUND),
+    above('pressure-cpu', 8_000, NO_BOUND),
+    above('pressure-memory', 1_000, 5_000),
+    above('pressure-io', 5_000, 9_000),
   ];
 }
 
-/** What the agents of make run publish: two proofs an epoch and household are what three households on two cores prove in time. */
-export const AGENT_STREAMS = ['open-files', 'load'] as const satisfies readonly StreamId[];
+/** What the agents of make run publish: three proofs an epoch and household are what three households on two cores prove in time. */
+export const AGENT_STREAMS = ['open-files', 'load', 'disk-used'] as const satisfies readonly StreamId[];
 
 function above(stream: StreamId, warnHi: number, critHi: number): Policy {
   const { unit } = STREAMS.find((info) => info.stream === stream)!;
