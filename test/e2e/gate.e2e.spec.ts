@@ -139,6 +139,16 @@ it('an intent passes the same checks up to its statement, which no parameter set
   expect(await world.verdicts(places)).toEqual(['STATEMENT_UNKNOWN', 'MALFORMED']);
 });
 
+it('what waited out an outage of ten minutes is verified and marked late; what is on time is not', async () => {
+  const tenMinutes = 600 / EPOCH_SECONDS;
+  const waited = Array.from({ length: tenMinutes }, (_, i) => world.message({ household: fresh(), epoch: nowEpoch() - tenMinutes - 4 + i }));
+  const onTime = world.message({ household: fresh() });
+  expect(new Set(await world.verdicts(await world.send(...waited, onTime)))).toEqual(new Set(['VERIFIED']));
+  const late = new Map((await world.events('telemetry.verified')).map(({ event }) => [event.pseudonym.toString('hex'), event.late]));
+  expect(waited.map(({ key }) => late.get(key!.toString('hex')))).toEqual(waited.map(() => true));
+  expect(late.get(onTime.key!.toString('hex'))).toBe(false);
+});
+
 it('what is larger than the topic takes is a clear error at the producer', async () => {
   const record = world.message({ household: fresh() });
   await expect(world.send(withValue(record, Buffer.alloc(66_560, 0xa5)))).rejects.toThrow(/^ATS_RECORD_TOO_LARGE: the record is larger than its topic takes: /);

@@ -32,7 +32,7 @@ export function serverApps(around: Surroundings): AppStart[] {
   const { ports } = around.layout;
   return [
     app(around, 'chain-indexer', ports.chainIndexer, { ATTESTREAM_CHAIN_RPC_URL: around.rpcUrl }),
-    app(around, 'proof-gate', ports.proofGate, {}),
+    app(around, 'proof-gate', ports.proofGate, { ATTESTREAM_GATE_MEMBER_FILE: join(around.layout.runDir, 'proof-gate.member') }),
     app(around, 'icinga-sink', ports.icingaSink, {
       ATTESTREAM_ICINGA_URL: around.icinga.url,
       ATTESTREAM_ICINGA_CA_FILE: around.icinga.caFile,

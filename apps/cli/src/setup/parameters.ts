@@ -30,7 +30,7 @@ function buildParameterSet(version: number, schemaIds: Readonly<Record<TopicName
     schema: 'attestream/parameter-set/1',
     version,
     partitions: { telemetry: TOPICS.telemetry.partitions, 'bci-intent': TOPICS['bci-intent'].partitions },
-    schemas: [{ topic: 'telemetry', id: schemaIds.telemetry, fingerprint: schemaFingerprint('telemetry') }],
+    schemas: (['telemetry', 'bci-intent'] as const).map((topic) => ({ topic, id: schemaIds[topic], fingerprint: schemaFingerprint(topic) })),
     statements: [{
       topic: 'telemetry', kind: TELEMETRY_KIND, circuit: CIRCUIT, verificationKey: loadCircuit(CIRCUIT).verificationKeyHash,
       epochSeconds: 30, acceptSeconds: 86_400, actSeconds: 90,

@@ -41,6 +41,8 @@ export function policiesFor({ openFiles, cores }: Baseline): Policy[] {
     above('load', cores * 1_600, cores * 6_400),
     above('disk-used', 9_500, 9_900),
     above('disk-busy', 9_000, NO_BOUND),
+    // no amount of traffic is a fault in itself: its state is OK, and its silence is UNKNOWN
+    above('network', NO_BOUND, NO_BOUND),
     above('pressure-cpu', 8_000, NO_BOUND),
     above('pressure-memory', 1_000, 5_000),
     above('pressure-io', 5_000, 9_000),
