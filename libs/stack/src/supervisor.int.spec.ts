@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { endOrphans, identityOf, lockDataFolder, startPart, Supervisor, type SupervisorEvent } from './index.js';
+import { endOrphans, identityOf, lockDataFolder, repositoryRoot, startPart, Supervisor, type SupervisorEvent } from './index.js';
 
 let dir: string;
 beforeEach(() => { dir = mkdtempSync(join(tmpdir(), 'supervisor-')); });
@@ -66,17 +66,27 @@ it('an orphan is ended, and a stranger under its old pid is left alone', async (
 });
 
 it('a part does not outlive a supervisor that is killed outright', async () => {
-  // A process that starts a part as startPart does and is then killed.
   const marker = join(dir, 'pid');
-  const parent = spawn('/bin/sh', ['-c', `setpriv --pdeathsig TERM -- sleep 60 & echo $! > ${marker}; wait`]);
-  await until(() => existsSync(marker));
-  await until(() => readFileSync(marker, 'utf8').endsWith('\n'));
-  const pid = Number(readFileSync(marker, 'utf8'));
-  await until(() => readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sleep\n');
-  parent.kill('SIGKILL');
-  await until(() => identityOf(pid) === undefined);
-  await until(() => parent.signalCode === 'SIGKILL');
-  expect(identityOf(pid)).toBeUndefined();
+  const script = `
+    import { writeFileSync } from 'node:fs';
+    import { startPart } from ${JSON.stringify(join(repositoryRoot, 'libs/stack/src/part.ts'))};
+    const { pid } = await startPart({ name: 'x', program: '/bin/sh', args: ['-c', 'echo up; exec sleep 60'], logFile: ${JSON.stringify(join(dir, 'x.log'))}, ready: (log) => log().includes('up') });
+    writeFileSync(${JSON.stringify(marker)}, pid + '\\n');
+    setInterval(() => undefined, 2 ** 30);
+  `;
+  const parent = spawn(process.execPath, ['--import', './bin/typescript.mjs', '--input-type=module', '--eval', script], { cwd: repositoryRoot, stdio: ['ignore', 'ignore', 'inherit'] });
+  let pid: number | undefined;
+  try {
+    await until(() => existsSync(marker) && readFileSync(marker, 'utf8').endsWith('\n'));
+    pid = Number(readFileSync(marker, 'utf8'));
+    expect(identityOf(pid)).toBeDefined();
+    parent.kill('SIGKILL');
+    await until(() => parent.signalCode === 'SIGKILL');
+    await until(() => identityOf(pid!) === undefined);
+  } finally {
+    parent.kill('SIGKILL');
+    if (pid !== undefined && identityOf(pid)) process.kill(pid, 'SIGKILL');
+  }
 });
 
 it('a data folder serves one supervisor at a time', async () => {
