@@ -11,7 +11,7 @@ const OWN_FILES = 200;
 
 /** Opens as many files as the policy calls critical, in helper processes, until the supervisor stops. Returns how many. */
 export async function raiseOpenFiles({ supervisor, layout, baseline }: { supervisor: Supervisor; layout: Layout; baseline: Baseline }): Promise<number> {
-  const wanted = baseline.openFiles + OPEN_FILES_CRITICAL + MARGIN - openFileHandles();
+  const wanted = filesToOpen(baseline, openFileHandles());
   const perProcess = Math.max(1, hardLimit() - OWN_FILES);
   for (let opened = 0, i = 1; opened < wanted; opened += perProcess, i++) {
     const name = `open-files-${i}`;
@@ -26,6 +26,11 @@ export async function raiseOpenFiles({ supervisor, layout, baseline }: { supervi
     }));
   }
   return wanted;
+}
+
+/** How many to open when `now` are: at least the margin, so that the metric is raised also where the machine stands above the bound already. */
+export function filesToOpen({ openFiles }: Baseline, now: number): number {
+  return Math.max(MARGIN, openFiles + OPEN_FILES_CRITICAL + MARGIN - now);
 }
 
 /** How many files a process may open: Node raises its soft limit to the hard one when it starts. */
