@@ -7,6 +7,7 @@ import { agentName } from '../setup/apps.js';
 import type { Stack } from '../setup/bring-up.js';
 import type { Observer } from '../watch/observer.js';
 import { attack, type Attacks } from './attacks.js';
+import { heardSince } from './heard.js';
 import { raiseOpenFiles } from './raise-open-files.js';
 import { recount, sourceEnds, verdictAt, type Recount } from './recount.js';
 import type { Stages } from './stages.js';
@@ -39,10 +40,11 @@ export interface JobParameters {
  */
 export async function doOnce({ stack, observer, stages, findings, say, signal }: JobParameters): Promise<void> {
   const { supervisor, kafka, codec } = stack;
-  const totals = () => observer.tally.totals();
-  const verified = () => totals().verified.get('telemetry') ?? 0;
+  const { epochSeconds } = stack.parameters.statements[0]!;
+  // Data of earlier runs is kept: only what came since this one was started may carry a stage.
+  const verified = () => observer.tally.verifiedSince('telemetry');
   const hosts = new Map(stack.households.map(({ name, secret }) => [name, fieldToBytes(pseudonymOf(secret, deploymentScope(stack.deployment))).toString('hex')]));
-  const heard = () => (observer.services() ?? []).filter(({ active, state }) => !active && state !== 'PENDING');
+  const heard = (since = observer.startedAt) => heardSince(observer.services() ?? [], since, epochSeconds);
   const telling = (what: string) => ({ progress: () => `${what}; ${progress(observer)}` });
 
   stages.check('households', stack.households.length >= HOUSEHOLDS, `at least ${HOUSEHOLDS}`, String(stack.households.length));
@@ -52,6 +54,7 @@ export async function doOnce({ stack, observer, stages, findings, say, signal }:
   findings.secondsToFirstState = (performance.now() - stack.startedAt) / 1_000;
 
   await stages.do('open-files', 'the open files of this machine raised', () => raiseOpenFiles(stack), (n) => `${n} more files open`);
+  const raisedAt = Date.now();
   const attacks = await stages.do('attacks', 'four kinds of attack in the log', () => attack(stack, findings.seed, signal), (sent) => `${sent.attacks.length} sent`);
   findings.attacks = attacks;
 
@@ -62,13 +65,14 @@ export async function doOnce({ stack, observer, stages, findings, say, signal }:
     { got: (n) => `${n} households`, ...telling('a household is missing') });
   say(`stopping the agent of ${last!.name}: its silence is to become UNKNOWN`);
   await supervisor.stopPart(agentName(last!.name));
+  const silentSince = Date.now();
 
   await stages.until('critical', 'CRITICAL for the open files in Icinga2', 180,
-    () => (observer.services() ?? []).find(({ host, service, state }) => host !== silenced && service === 'open-files' && state === 'CRITICAL'),
+    () => heard(raisedAt).find(({ host, service, state }) => host !== silenced && service === 'open-files' && state === 'CRITICAL'),
     { got: ({ output }) => output, ...telling('open-files is not CRITICAL') });
   await stages.until('unknown', 'UNKNOWN for the stopped agent in Icinga2', 240, () => {
     const services = (observer.services() ?? []).filter(({ host }) => host === silenced);
-    return services.length > 0 && services.every(({ state, active }) => state === 'UNKNOWN' && active) ? services : undefined;
+    return services.length > 0 && services.every(({ state, active }) => state === 'UNKNOWN' && active) && services.some(({ executionStart }) => executionStart >= silentSince) ? services : undefined;
   }, { got: (services) => `${services.length} services: ${services[0]!.output}`, ...telling('it is not UNKNOWN') });
   await stages.until('messages', `at least ${MESSAGES} verified telemetry messages`, 300, () => (verified() >= MESSAGES ? verified() : undefined),
     { got: (n) => `${n} verified`, ...telling('too few') });

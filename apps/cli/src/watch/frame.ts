@@ -1,6 +1,6 @@
 import type { ServiceState } from '#libs/icinga';
 import type { PartStatus } from '#libs/stack';
-import type { Totals } from './tally.js';
+import type { Totals } from './counts.js';
 
 /** What one picture of the running system shows. */
 export interface Snapshot {

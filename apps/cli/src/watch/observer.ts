@@ -12,6 +12,8 @@ const POLL_MS = 1_000;
 
 /** Looks at the running system from outside: the topics, Icinga2's API, the apps' health. */
 export class Observer {
+  /** When starting everything began, milliseconds since the Unix epoch: whatever is older comes from an earlier run. */
+  readonly startedAt: number;
   readonly tally: Tally;
   readonly icinga: IcingaClient;
   #services: readonly ServiceView[] | undefined;
@@ -20,7 +22,8 @@ export class Observer {
   #waiting: ReadonlyMap<string, string> = new Map();
 
   constructor(private readonly stack: Stack) {
-    this.tally = new Tally(stack.kafka, stack.codec);
+    this.startedAt = Date.now() - (performance.now() - stack.startedAt);
+    this.tally = new Tally(stack.kafka, stack.codec, this.startedAt);
     this.icinga = icingaViewer(stack.icinga);
   }
 
