@@ -9,13 +9,17 @@ node := bin/node
 cli := $(node) --enable-source-maps --disable-warning=TimeoutNegativeWarning dist/apps/cli/src/main.js
 sources := $(shell find apps libs -name '*.ts' -not -name '*.spec.ts' 2>/dev/null) tsconfig.base.json tsconfig.build.json package-lock.json
 
-.PHONY: help run test doctor stop reset deps build lint docs ceremony ceremony-verify check-bare
+.PHONY: help run forget-report test doctor stop reset deps build lint docs ceremony ceremony-verify check-bare
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-16s %s\n' "$$name" "$$text"; done
 
-run: deps build ## start everything and watch it (ONCE=1: do the main job once, check it, stop; KEEP=1: leave it running)
+run: forget-report deps build ## start everything and watch it (ONCE=1: do the main job once, check it, stop; KEEP=1: leave it running)
 	@exec $(cli) run $(if $(filter-out 0,$(ONCE)),--once) $(if $(filter-out 0,$(KEEP)),--keep)
+
+# Before anything can fail: the report that is there after ONCE=1 is always its own.
+forget-report:
+	@$(if $(filter-out 0,$(ONCE)),rm -f -- '$(ATTESTREAM_HOME)/report.json')
 
 test: deps ## every test, on ports and folders of its own
 	@scripts/test

@@ -25,6 +25,7 @@ export interface RunParameters {
 export async function run({ layout, logLevel, freshnessSeconds, say, signal }: RunParameters, job?: (stack: Stack, observer: Observer) => Promise<'stop' | 'go on'>): Promise<void> {
   const lock = await lockDataFolder(layout.home);
   const messages = new Messages();
+  // A job's lines must stay to be read: its table comes once, at its end.
   const table = process.stdout.isTTY && !job;
   const supervisor = new Supervisor({
     runDir: layout.runDir,
@@ -40,10 +41,11 @@ export async function run({ layout, logLevel, freshnessSeconds, say, signal }: R
   try {
     for (const orphan of await endOrphans(layout.runDir)) say(`ended ${orphan}, which an earlier run had left behind`);
     await requireFreePorts(portUses(layout));
+    signal.throwIfAborted(); // an abort from before the listener stops nothing
     const stack = await bringUp({ layout, supervisor, logLevel, freshnessSeconds, say, signal });
     const observer = new Observer(stack);
     const stopObserving = AbortSignal.any([signal, observing.signal]);
-    observed = Promise.all([observer.run(stopObserving), show(() => observer.snapshot(messages.lines()), say, stopObserving)]);
+    observed = Promise.all([observer.run(stopObserving), show(() => observer.snapshot(messages.lines()), say, stopObserving, table)]);
     observed.catch(() => undefined); // looked at below, whatever happens first
     say(`everything is up; where to look: ${layout.endpointsFile}`);
     if (job && (await job(stack, observer)) === 'stop') return;

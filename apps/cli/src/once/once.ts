@@ -1,7 +1,9 @@
 import { randomInt } from 'node:crypto';
 import type { Layout } from '../layout.js';
+import { oneLine } from '../one-line.js';
 import type { Say } from '../say.js';
 import type { Stack } from '../setup/bring-up.js';
+import { frame } from '../watch/frame.js';
 import { countStates } from '../watch/icinga-states.js';
 import type { Observer } from '../watch/observer.js';
 import { writeJson } from '../write-json.js';
@@ -23,30 +25,38 @@ export class Once {
   readonly #startedAt = new Date();
   readonly #findings: Findings;
   readonly #stages: Stages;
-  #written = false;
+  #reported = false;
 
   constructor(private readonly parameters: OnceParameters) {
     this.#findings = { seed: parameters.seed ?? randomInt(2 ** 31) };
     this.#stages = new Stages(parameters.say, parameters.signal);
   }
 
-  /** Does the job and writes the report. @throws AtsError ATS_STAGE_MISSING when a stage did not come or a check failed */
+  /** Does the job, shows the table and writes the report. @throws AtsError ATS_STAGE_MISSING when a stage did not come or a check failed */
   async run(stack: Stack, observer: Observer): Promise<void> {
     const { say, signal } = this.parameters;
     this.#stages.check('parts', true, 'every part started', stack.supervisor.status().map(({ name }) => name).join(', '));
     let failure: unknown;
     await doOnce({ stack, observer, stages: this.#stages, findings: this.#findings, say, signal }).catch((error: unknown) => (failure = error));
+    if (failure !== undefined && this.failedChecks().length === 0) this.#stages.check('job', false, 'the whole job', oneLine(failure));
     const measured = await this.#measured(stack, observer).catch((error: unknown) => {
       this.#stages.check('measured', false, 'every figure of the report', error instanceof Error ? error.message : String(error));
       return {};
     });
+    // The lines above have told the events already.
+    for (const line of frame(observer.snapshot([]), process.stdout.columns ?? Infinity)) say(line);
     this.#write(measured);
     if (failure !== undefined) throw failure;
   }
 
-  /** For a run that failed before anything was there to look at. */
+  /** True once the report is written. */
+  get reported(): boolean {
+    return this.#reported;
+  }
+
+  /** For a run that failed or was stopped before anything was there to look at. */
   failed(error: unknown): void {
-    if (this.#written) return;
+    if (this.#reported) return;
     this.#stages.check('parts', false, 'every part started', error instanceof Error ? error.message : String(error));
     this.#write({});
   }
@@ -60,7 +70,7 @@ export class Once {
     const { layout, say } = this.parameters;
     const report: ReportHeader = { ...reportHeader('attestream/report/1', this.#startedAt, this.#stages.checks), ...measured };
     writeJson(layout.reportFile, report);
-    this.#written = true;
+    this.#reported = true;
     say(`${report.ok ? 'the main job is done' : `failed: ${this.failedChecks().join(', ')}`}, ${report.seconds} s; report: ${layout.reportFile}`);
   }
 

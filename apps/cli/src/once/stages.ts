@@ -19,22 +19,26 @@ export class Stages {
       this.#came(id, want, got(value), begin);
       return value;
     } catch (error) {
-      throw this.#missing(id, want, error instanceof Error ? error.message : String(error), error);
+      throw this.#missing(id, want, error);
     }
   }
 
   /** Done when `look` returns something; what `progress` says is shown when it never does. */
   async until<T>(id: string, want: string, seconds: number, look: () => T | undefined | Promise<T | undefined>, describe: { got(value: T): string; progress(): string }): Promise<T> {
     const begin = performance.now();
-    for (;;) {
-      this.signal.throwIfAborted();
-      const value = await look();
-      if (value !== undefined) {
-        this.#came(id, want, describe.got(value), begin);
-        return value;
+    try {
+      for (;;) {
+        this.signal.throwIfAborted();
+        const value = await look();
+        if (value !== undefined) {
+          this.#came(id, want, describe.got(value), begin);
+          return value;
+        }
+        if (performance.now() - begin > seconds * 1_000) throw new Error(`${describe.progress()} after ${seconds} s`);
+        await delay(POLL_MS, undefined, { signal: this.signal });
       }
-      if (performance.now() - begin > seconds * 1_000) throw this.#missing(id, want, `${describe.progress()} after ${seconds} s`);
-      await delay(POLL_MS, undefined, { signal: this.signal });
+    } catch (error) {
+      throw this.#missing(id, want, error);
     }
   }
 
@@ -48,8 +52,10 @@ export class Stages {
     this.check(id, true, want, `${got} (${((performance.now() - begin) / 1_000).toFixed(1)} s)`);
   }
 
-  #missing(id: string, want: string, got: string, cause?: unknown): AtsError {
+  /** What ends a stage once everything is being stopped says nothing of the stage. */
+  #missing(id: string, want: string, error: unknown): AtsError {
+    const got = this.signal.aborted ? 'it was stopped before' : error instanceof Error ? error.message : String(error);
     this.check(id, false, want, got);
-    return new AtsError('ATS_STAGE_MISSING', `${id}: wanted ${want}, got ${got}`, { cause });
+    return new AtsError('ATS_STAGE_MISSING', `${id}: wanted ${want}, got ${got}`, { cause: error });
   }
 }

@@ -6,12 +6,11 @@ const FRAME_MS = 1_000;
 const LINE_EVERY_MS = 10_000;
 const CLEAR_SCREEN = '\u001B[H\u001B[J';
 
-/** Draws the table once a second until the signal is aborted; on no terminal, a line every ten seconds. */
-export async function show(snapshot: () => Snapshot, say: Say, signal: AbortSignal): Promise<void> {
-  const terminal = process.stdout.isTTY;
+/** Draws the table over the screen once a second until the signal is aborted; where `table` is false, says a line every ten seconds. */
+export async function show(snapshot: () => Snapshot, say: Say, signal: AbortSignal, table: boolean): Promise<void> {
   while (!signal.aborted) {
-    if (terminal) process.stdout.write(`${CLEAR_SCREEN}${frame(snapshot(), process.stdout.columns).join('\n')}\n`);
+    if (table) process.stdout.write(`${CLEAR_SCREEN}${frame(snapshot(), process.stdout.columns).join('\n')}\n`);
     else say(summary(snapshot()));
-    await delay(terminal ? FRAME_MS : LINE_EVERY_MS, undefined, { signal }).catch(() => undefined); // only an abort ends the wait early
+    await delay(table ? FRAME_MS : LINE_EVERY_MS, undefined, { signal }).catch(() => undefined); // only an abort ends the wait early
   }
 }
