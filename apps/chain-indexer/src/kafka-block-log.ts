@@ -1,6 +1,6 @@
 import type { BlockId } from '#libs/chain';
 import { AtsError, isAtsError } from '#libs/errors';
-import { cloudEventHeaders, type ChainBlock, type EventCodec, type KafkaRecord, type OutgoingRecord } from '#libs/events';
+import { cloudEventHeaders, decodeBlock, type ChainBlock, type EventCodec, type KafkaRecord, type OutgoingRecord } from '#libs/events';
 import type { EventProducer, LogReader } from '#libs/stream';
 import type { BlockLog } from './chain-indexer.js';
 
@@ -12,7 +12,7 @@ export class KafkaBlockLog implements BlockLog {
   constructor(
     private readonly reader: Pick<LogReader, 'earliest' | 'highWatermark' | 'read'>,
     private readonly producer: Pick<EventProducer, 'send'>,
-    private readonly codec: Pick<EventCodec, 'encode' | 'decode'>,
+    private readonly codec: Pick<EventCodec, 'encode'>,
     private readonly chainId: number,
   ) {}
 
@@ -57,9 +57,9 @@ export class KafkaBlockLog implements BlockLog {
   #decode({ value, offset }: KafkaRecord): BlockId | undefined {
     let block: ChainBlock;
     try {
-      block = this.codec.decode(TOPIC, value ?? Buffer.alloc(0));
+      block = decodeBlock(value);
     } catch (error) {
-      if (isAtsError(error)) return undefined;
+      if (isAtsError(error, 'ATS_EVENT_MALFORMED')) return undefined;
       throw error;
     }
     if (block.chainId !== this.chainId) {

@@ -97,6 +97,8 @@ export class SinkService {
       }
     }
     try {
+      // A member that was frozen learns here that it is one no more, before it puts old states over those of its successor.
+      await batch.heartbeat();
       await Promise.all(results.map((result) => this.offer(result, batch.signal)));
       this.icinga.refusal.end();
     } catch (error) {

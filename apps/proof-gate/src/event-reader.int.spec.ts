@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { fingerprintOf, SCHEMAS } from '#libs/events';
+import { decodeBlock, fingerprintOf, SCHEMAS } from '#libs/events';
 import { CODEC, IDS, parameterSet, telemetry } from '../../../test/support/gate-records.js';
 import { EventReader } from './event-reader.js';
 
@@ -70,8 +70,8 @@ it('a block is read under whatever id', () => {
   const block = { chainId: 1, number: 2, hash: Buffer.alloc(32), parentHash: Buffer.alloc(32), timestamp: 3, logs: [] };
   const bytes = CODEC.encode('chain-events', block);
   bytes.writeUInt32BE(IDS['chain-events'] + 1000, 1);
-  expect(reader.decodeRecorded(bytes)).toEqual(block);
+  expect(decodeBlock(bytes)).toEqual(block);
   for (const bad of [null, Buffer.alloc(0), Buffer.alloc(4), Buffer.alloc(5, 1), bytes.subarray(0, -1)]) {
-    expect(() => reader.decodeRecorded(bad)).toThrow(/^ATS_EVENT_MALFORMED/);
+    expect(() => decodeBlock(bad)).toThrow(/^ATS_EVENT_MALFORMED/);
   }
 });

@@ -1,20 +1,16 @@
 import { AtsError } from '#libs/errors';
-import { EventCodec, fetchSchema, fingerprintOf, SCHEMAS, schemaFingerprint, TOPIC_NAMES, type EventOf, type TopicName } from '#libs/events';
+import { decodeBlock, EventCodec, fetchSchema, fingerprintOf, SCHEMAS, schemaFingerprint, TOPIC_NAMES, type EventOf, type TopicName } from '#libs/events';
 import { isRecorded, type ParameterSet, type SourceTopic, type StatementTopic } from '#libs/verdict';
 
 /** An id that no record can carry: ids on the wire are unsigned. */
 const NO_ID = -1;
 const NO_IDS = Object.fromEntries(TOPIC_NAMES.map((topic) => [topic, NO_ID])) as Record<TopicName, number>;
 
-/** Any id will do for a recorded topic: it is set before decoding. */
-const RECORDED_ID = 0;
-
 /**
  * Decodes source records as the parameter set says: the writer's schema is the one whose id and fingerprint the set lists, the reader's schema is ours.
  * What the registry says of an id counts only as far as its fingerprint is the set's.
  */
 export class EventReader {
-  readonly #recorded = codecFor('chain-events', RECORDED_ID, SCHEMAS['chain-events']);
   readonly #bySet = new WeakMap<ParameterSet, EventCodec>();
   readonly #prepared = new WeakMap<ParameterSet, Set<StatementTopic>>();
 
@@ -38,21 +34,10 @@ export class EventReader {
 
   /** @throws AtsError ATS_EVENT_MALFORMED */
   decode<T extends SourceTopic>(topic: T, value: Buffer, set: ParameterSet | null): EventOf<T> {
-    if (isRecorded(topic)) return this.decodeRecorded(value) as EventOf<T>;
+    if (isRecorded(topic)) return decodeBlock(value) as EventOf<T>;
     const codec = set === null ? undefined : this.#bySet.get(set);
     if (codec === undefined) throw new TypeError(`${topic} is decoded before it was prepared`);
     return codec.decode(topic, value);
-  }
-
-  /**
-   * A block, by our schema whatever its id: the parameter set that could list ids comes from these very records.
-   * @throws AtsError ATS_EVENT_MALFORMED
-   */
-  decodeRecorded(value: Buffer | null): EventOf<'chain-events'> {
-    if (value === null || value.length < 5) return this.#recorded.decode('chain-events', value);
-    const framed = Buffer.from(value);
-    framed.writeUInt32BE(RECORDED_ID, 1);
-    return this.#recorded.decode('chain-events', framed);
   }
 
   private async schemaOf(topic: StatementTopic, { id, fingerprint }: { id: number; fingerprint: string }): Promise<unknown> {
@@ -64,10 +49,4 @@ export class EventReader {
     }
     return schema;
   }
-}
-
-function codecFor(topic: TopicName, id: number, schema: unknown): EventCodec {
-  const codec = EventCodec.fromIds(NO_IDS);
-  codec.addWriter(topic, id, schema);
-  return codec;
 }

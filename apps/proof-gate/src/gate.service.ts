@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { readDeployment, RegistryProjection } from '#libs/chain';
 import type { AtsError } from '#libs/errors';
-import { EventCodec, registerSchemas, TOPICS } from '#libs/events';
+import { decodeBlock, EventCodec, registerSchemas, TOPICS } from '#libs/events';
 import { deploymentScope } from '#libs/proofs';
 import { CONFIG, LOG, Outage, Readiness, type Log } from '#libs/service';
 import { connectKafka, ensureTopics, ExactlyOnceProcessor, LogReader, type KafkaClient, type ProcessorEvent } from '#libs/stream';
@@ -46,10 +46,11 @@ export class GateService {
     });
     const projection = new RegistryProjection(deployment);
     const events = new EventReader(config.registryUrl);
+    const outages = { telemetry: new Outage('parameters of telemetry', log, readiness), 'bci-intent': new Outage('parameters of bci-intent', log, readiness) };
     const verifiers = new Verifiers(config.circuitsDir, config.verifierThreads);
     const follower = new RegistryFollower({
       projection,
-      decode: (value) => events.decodeRecorded(value),
+      decode: decodeBlock,
       outage: new Outage('chain', log, readiness),
       readiness,
       onBlock: ({ number }) => this.metrics.chainHead.set(number),
@@ -59,7 +60,7 @@ export class GateService {
       const judge = new Judge({
         codec, events, follower, verifiers, metrics: this.metrics,
         context: { scope: deploymentScope(deployment), registry: projection, decode: (topic, value, set) => events.decode(topic, value, set) },
-        outage: new Outage('parameters', log, readiness),
+        outageOf: (topic) => outages[topic],
         parameterSets: new ParameterSets(projection),
       });
       await this.process(kafka, codec, judge, follower, stopping);

@@ -58,11 +58,12 @@ function judgeWith(set: ParameterSet, circuitsDir = CIRCUITS_FOLDER): Judge {
   readiness = new Readiness();
   verifiers = new Verifiers(circuitsDir, 1);
   const events = new EventReader('http://127.0.0.1:1');
+  const outage = new Outage('parameters', createLog('test', 'fatal'), readiness);
   return new Judge({
     codec: CODEC, events, verifiers, metrics: new GateMetrics(new Registry()),
     context: { scope: SCOPE, registry, decode: (topic, value, inForce) => events.decode(topic, value, inForce) },
     follower: { blockOf: async () => BLOCK },
-    outage: new Outage('parameters', createLog('test', 'fatal'), readiness),
+    outageOf: () => outage,
     parameterSets: new ParameterSets(registry),
   });
 }

@@ -24,8 +24,8 @@ export interface JudgeParameters {
   events: EventReader;
   follower: Pick<RegistryFollower, 'blockOf'>;
   metrics: GateMetrics;
-  /** Tells that the parameter set in force names something that is not here. */
-  outage: Outage;
+  /** Tells that the parameter set in force names something of a topic that is not here. */
+  outageOf: (topic: StatementTopic) => Outage;
   parameterSets: ParameterSets;
   verifiers: Verifiers;
 }
@@ -97,7 +97,8 @@ export class Judge {
   }
 
   private async prepare(topic: StatementTopic, set: ParameterSet, signal: AbortSignal): Promise<void> {
-    const { events, outage, verifiers } = this.parameters;
+    const { events, outageOf, verifiers } = this.parameters;
+    const outage = outageOf(topic);
     for (;;) {
       signal.throwIfAborted();
       try {

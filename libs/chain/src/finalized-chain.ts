@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { AtsError } from '#libs/errors';
 import type { ChainBlock, ChainLog } from '#libs/events';
+import { bloomHas } from './bloom.js';
 import type { Deployment } from './deployment.js';
 import { JsonRpc, hexBytes, quantity } from './json-rpc.js';
+import { REGISTRY_TOPICS } from './registry-events.js';
 
-const blockSchema = z.object({ number: quantity, hash: hexBytes(32), parentHash: hexBytes(32), timestamp: quantity });
+const blockSchema = z.object({ number: quantity, hash: hexBytes(32), parentHash: hexBytes(32), timestamp: quantity, logsBloom: hexBytes(256) });
 type RpcBlock = z.infer<typeof blockSchema>;
 
 const logSchema = z.object({
@@ -42,15 +44,20 @@ export class FinalizedChain {
 
   /**
    * Blocks `from` to `to`, both included, with the logs of the deployment's contracts, as records of chain-events hold them.
-   * Two requests whatever the range. The caller keeps `to` at or below the finalized head.
+   * Two requests whatever the range, and one more when a block's bloom filter says that it may have logs of ours: those are asked for by the block's
+   * hash, which a node that does not have the block yet refuses, where over a range it would leave them out. The caller keeps `to` at or below the finalized head.
    * @throws AtsError ATS_CHAIN_RPC_INVALID when the parts of the answer do not fit together.
    */
   async read(from: number, to: number): Promise<ChainBlock[]> {
     const numbers = Array.from({ length: to - from + 1 }, (_, i) => from + i);
     const blocks = await this.#rpc.batch(numbers.map((number) => ({ method: 'eth_getBlockByNumber', params: [hex(number), false], result: blockSchema })));
     const { deviceRegistry, policyRegistry } = this.deployment;
-    const filter = { address: [deviceRegistry, policyRegistry], fromBlock: hex(from), toBlock: hex(to) };
-    const logs = await this.#rpc.call('eth_getLogs', [filter], z.array(logSchema));
+    const filter = { address: [deviceRegistry, policyRegistry], topics: [REGISTRY_TOPICS] };
+    const inRange = await this.#rpc.call('eth_getLogs', [{ ...filter, fromBlock: hex(from), toBlock: hex(to) }], z.array(logSchema));
+    const probable = blocks.filter(({ logsBloom }) => filter.address.some((address) => bloomHas(logsBloom, address)) && REGISTRY_TOPICS.some((topic) => bloomHas(logsBloom, topic)));
+    const byHash = probable.length === 0 ? [] : await this.#rpc.batch(probable.map(({ hash }) => ({ method: 'eth_getLogs', params: [{ ...filter, blockHash: `0x${hash.toString('hex')}` }], result: z.array(logSchema) })));
+    const asked = new Set(probable.map(({ number }) => number));
+    const logs = [...inRange.filter(({ blockNumber }) => !asked.has(blockNumber)), ...byHash.flat()];
 
     const logsOf = new Map(blocks.map(({ number }) => [number, [] as ChainLog[]]));
     for (const log of logs.toSorted((a, b) => a.blockNumber - b.blockNumber || a.logIndex - b.logIndex)) {

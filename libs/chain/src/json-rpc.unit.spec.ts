@@ -6,7 +6,7 @@ import { JsonRpc, RpcRefusal, quantity } from './json-rpc.js';
 
 let server: Server;
 let url: string;
-let answer: (request: { id: number; method: string }[]) => { status?: number; body: string };
+let answer: (request: { id: number; method: string; params?: unknown[] }[]) => { status?: number; body: string };
 
 beforeAll(async () => {
   server = createServer((request, response) => {
@@ -89,7 +89,7 @@ describe('blocks and logs that do not fit together are refused', () => {
     chainId: 1, operator: `0x${'0a'.repeat(20)}`, deviceRegistry: `0x${'0d'.repeat(20)}`, policyRegistry: `0x${'0e'.repeat(20)}`, firstBlock: 1, registryLagSeconds: 12,
   };
   const word = (n: number): string => `0x${n.toString(16).padStart(64, '0')}`;
-  const block = (number: number) => ({ number: `0x${number.toString(16)}`, hash: word(number), parentHash: word(number - 1), timestamp: '0x10' });
+  const block = (number: number) => ({ number: `0x${number.toString(16)}`, hash: word(number), parentHash: word(number - 1), timestamp: '0x10', logsBloom: `0x${'00'.repeat(256)}` });
   const log = (number: number, logIndex = 0) => ({
     address: deployment.deviceRegistry, topics: [word(1)], data: '0x', blockNumber: `0x${number.toString(16)}`, blockHash: word(number),
     transactionHash: word(9), logIndex: `0x${logIndex.toString(16)}`, removed: false,
@@ -106,6 +106,19 @@ describe('blocks and logs that do not fit together are refused', () => {
     serve([block(1), block(2), block(3)], [log(3), log(2, 1), log(2, 0)]);
     const blocks = await read();
     expect(blocks.map(({ number, timestamp, logs }) => [number, timestamp, logs.map(({ logIndex }) => logIndex)])).toEqual([[1, 16_000, []], [2, 16_000, [0, 1]], [3, 16_000, [0]]]);
+  });
+
+  it('a block whose bloom filter says that it may have logs is asked for them by its hash: a range that leaves them out does not pass for none', async () => {
+    const marked = { ...block(2), logsBloom: `0x${'ff'.repeat(256)}` };
+    const blocks = [block(1), marked, block(3)];
+    answer = (calls) => {
+      const answers = calls.map(({ id, method, params }) => {
+        const byHash = (params?.[0] as { blockHash?: string } | undefined)?.blockHash === word(2);
+        return { jsonrpc: '2.0', id, result: method === 'eth_getLogs' ? (byHash ? [log(2)] : []) : blocks[id] };
+      });
+      return { body: JSON.stringify(answers.length === 1 ? answers[0] : answers) };
+    };
+    expect((await read()).map(({ logs }) => logs.length)).toEqual([0, 1, 0]);
   });
 
   it.each([

@@ -3,10 +3,12 @@ import { Interface, Wallet } from 'ethers';
 import { isAtsError } from '#libs/errors';
 import { KIND, generateSensorKey, leafHash, rootOfPath, secretHash, sensorPublicKey, signDigest, type LeafParameters } from '#libs/proofs';
 import { fund, startLocalChain, type LocalChain } from '../test/local-chain.js';
+import { bloomHas } from './bloom.js';
 import { deviceRegistryContract } from './contracts.generated.js';
 import {
   FinalizedChain, RegistryProjection, deployContracts, parameterSetHash, publishParameterSet, registerDevice, revokeDevice, type Deployment,
 } from './index.js';
+import { REGISTRY_TOPICS } from './registry-events.js';
 
 let chain: LocalChain;
 let deployment: Deployment;
@@ -65,6 +67,10 @@ it('what was registered, revoked and published is what the projection of the fin
   expect(projection.parametersAt(projection.head!.number)).toMatchObject({ version: 1, document, hash: published.hash, block: published.blockNumber });
   const membership = projection.membership(third, projection.head!.number)!;
   expect(rootOfPath(third, membership)).toBe(projection.tree().root);
+  // the node's bloom filter has its logs, which is what they are asked for by
+  const { logsBloom } = (await chain.rpc('eth_getBlockByNumber', `0x${published.blockNumber.toString(16)}`, false)) as { logsBloom: string };
+  const bloom = Buffer.from(logsBloom.slice(2), 'hex');
+  expect([deployment.policyRegistry, REGISTRY_TOPICS[2]!, deployment.deviceRegistry, REGISTRY_TOPICS[0]!].map((item) => bloomHas(bloom, item))).toEqual([true, true, false, false]);
   // the contract's own state says the same
   const call = async (name: string, ...args: unknown[]): Promise<unknown> =>
     registry.decodeFunctionResult(name, String(await chain.rpc('eth_call', { to: deployment.deviceRegistry, data: registry.encodeFunctionData(name, args) }, 'latest')))[0];

@@ -9,6 +9,13 @@ export type RegistryEvent =
   | { type: 'revoked'; index: number }
   | { type: 'published'; version: number; hash: Buffer; document: Buffer };
 
+/** First topic of every event that the projection reads: what else the contracts report (roles granted) has no bound and no concern here. */
+export const REGISTRY_TOPICS: readonly string[] = [
+  new Interface(deviceRegistryContract.abi).getEvent('LeafRegistered'),
+  new Interface(deviceRegistryContract.abi).getEvent('LeafRevoked'),
+  new Interface(policyRegistryContract.abi).getEvent('ParameterSetPublished'),
+].map((fragment) => fragment!.topicHash);
+
 /** Reads logs of the deployment's two registries. */
 export class RegistryEventReader {
   readonly #contracts: ReadonlyMap<string, Interface>;

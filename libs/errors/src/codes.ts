@@ -36,7 +36,7 @@ export const ATS_CODES = {
   // verdict
   ATS_PARAMETERS_INVALID: { what: 'the parameter set cannot be used', todo: 'Publish a corrected version.' },
   // edge
-  ATS_OUTBOX_CORRUPT: { what: 'the outbox has a record that cannot be read', todo: 'It was set aside; send the named file to the operator.' },
+  ATS_OUTBOX_CORRUPT: { what: 'the outbox has a record that cannot be read', todo: 'It was set aside; it may hold readings, so keep the named file private or delete it.' },
   ATS_OUTBOX_FULL: { what: 'the outbox has no room', todo: 'Bring the broker back or raise ATTESTREAM_OUTBOX_MAX_MIB; the sensor keeps its newest windows.' },
   ATS_SENSOR_ALREADY_SIGNED: { what: 'the sensor has signed another window for this stream and epoch', todo: 'Use the window it signed.' },
   ATS_SENSOR_GONE: { what: 'the sensor process has ended', todo: 'It is started again; see its log.' },

@@ -8,3 +8,4 @@ export type { KafkaRecord, OutgoingRecord, RecordHeaders } from './record.js';
 export { fetchSchema, registerSchema, registerSchemas, subjectOf } from './registry.js';
 export { LONG_LIMIT } from './scan.js';
 export { TOPIC_NAMES, TOPICS, isTopicName, type TopicDefinition, type TopicName } from './topics.js';
+export { decodeBlock } from './blocks.js';

@@ -46,7 +46,7 @@ export async function fetchSchema(registryUrl: string, id: number): Promise<unkn
   if (response.status === 404) throw new AtsError('ATS_EVENT_SCHEMA_UNKNOWN', `the registry has no id ${id}`);
   const { schema } = (await readJson(registryUrl, response)) as { schema?: unknown };
   if (typeof schema !== 'string') throw unreachable(registryUrl, `it answered ${response.status} without a schema`);
-  return JSON.parse(schema) as unknown;
+  return parse(registryUrl, schema);
 }
 
 async function requireBackward(registryUrl: string, subject: string): Promise<void> {
@@ -69,10 +69,15 @@ async function request(registryUrl: string, path: string, init: RequestInit = {}
 }
 
 async function readJson(registryUrl: string, response: Response): Promise<unknown> {
-  const body = await response.text();
+  // The registry may go away in the middle of its answer.
+  const body = await response.text().catch((error: unknown) => { throw unreachable(registryUrl, error); });
   if (!response.ok) throw unreachable(registryUrl, `it answered ${response.status} ${body.slice(0, 200)}`);
+  return parse(registryUrl, body);
+}
+
+function parse(registryUrl: string, text: string): unknown {
   try {
-    return JSON.parse(body) as unknown;
+    return JSON.parse(text) as unknown;
   } catch (error) {
     throw unreachable(registryUrl, error);
   }

@@ -13,6 +13,9 @@ const HEARTBEAT_MS = 500;
 const REBALANCE_MS = 10_000;
 const LONG_POLL_MS = 100;
 
+/** Most that one fetch takes of a partition: kafkajs hands out nothing new of any until all of a fetch is handled, and a megabyte can be 100,000 small records. */
+const FETCH_BYTES = 256 * 1024;
+
 /** No fetch for twice this, though the broker answers and no batch is being handled, means that kafkajs has silently stopped. */
 const STALL_MS = 20_000;
 
@@ -105,7 +108,7 @@ export class GroupConsumer {
   #newConsumer(): Consumer {
     const { kafka, groupId, memberFile, onJoin, onHidden } = this.#options;
     const consumer = kafka.watched(kafka.role(groupId).consumer({
-      groupId, sessionTimeout: SESSION_MS, heartbeatInterval: HEARTBEAT_MS, rebalanceTimeout: REBALANCE_MS, maxWaitTimeInMs: LONG_POLL_MS, allowAutoTopicCreation: false,
+      groupId, sessionTimeout: SESSION_MS, heartbeatInterval: HEARTBEAT_MS, rebalanceTimeout: REBALANCE_MS, maxWaitTimeInMs: LONG_POLL_MS, maxBytesPerPartition: FETCH_BYTES, allowAutoTopicCreation: false,
     }));
     consumer.on('consumer.fetch_start', () => { this.#lastFetch = Date.now(); });
     consumer.on('consumer.group_join', ({ payload: { memberId, memberAssignment } }) => {

@@ -128,6 +128,12 @@ describe('the parameter set in force', () => {
     expect(finding).toMatchObject({ verdict: 'PARAMETERS_UNKNOWN', basis: { parameters: { version: 3 } }, detail: expect.stringContaining('statements') });
   });
 
+  it('a set that counts a topic\'s partitions otherwise than the topic is unusable: a household would have two memories', () => {
+    const document = serializeParameterSet(parameterSet({ partitions: { telemetry: 2, 'bci-intent': 4 } }));
+    const sets = new ParameterSets({ rootAt: () => 'known', parametersAt: () => ({ version: 1, document }) });
+    expect(sets.at({ number: 1, hash: Buffer.alloc(32), timestampMs: 0 })).toMatchObject({ set: null, why: 'it gives telemetry 2 partitions, the topic has 4' });
+  });
+
   it('is not used under another version than the chain gave it', () => {
     const sets = new ParameterSets({ rootAt: () => 'known', parametersAt: () => ({ version: 4, document: serializeParameterSet(parameterSet()) }) });
     expect(sets.at(BLOCK)).toMatchObject({ version: 4, set: null, why: expect.stringContaining('calls itself version 1') });

@@ -1,5 +1,6 @@
 import { isAtsError } from '#libs/errors';
-import { parseParameterSet, type ParameterSet } from './parameter-set.js';
+import { TOPICS } from '#libs/events';
+import { parseParameterSet, STATEMENT_TOPICS, type ParameterSet } from './parameter-set.js';
 
 /** The block whose contract state a record is judged by. */
 export interface RegistryBlock {
@@ -43,8 +44,11 @@ export class ParameterSets {
 function read(version: number, document: Buffer): Parameters {
   try {
     const set = parseParameterSet(document);
-    if (set.version === version) return { version, set };
-    return { version, set: null, why: `the document published as version ${version} calls itself version ${set.version}` };
+    if (set.version !== version) return { version, set: null, why: `the document published as version ${version} calls itself version ${set.version}` };
+    // Counted otherwise, one household's records could be verified in two partitions, each with a memory of its own.
+    const other = STATEMENT_TOPICS.find((topic) => set.partitions[topic] !== TOPICS[topic].partitions);
+    if (other !== undefined) return { version, set: null, why: `it gives ${other} ${set.partitions[other]} partitions, the topic has ${TOPICS[other].partitions}` };
+    return { version, set };
   } catch (error) {
     if (!isAtsError(error, 'ATS_PARAMETERS_INVALID')) throw error;
     return { version, set: null, why: error.why };

@@ -1,6 +1,6 @@
 import { RegistryProjection, type Deployment, type Membership } from '#libs/chain';
 import { isAtsError } from '#libs/errors';
-import type { EventCodec, EventOf, KafkaRecord } from '#libs/events';
+import { decodeBlock, type EventOf, type KafkaRecord } from '#libs/events';
 import { ParameterSets, type ParameterSet } from '#libs/verdict';
 
 /** What holds at the registry block of a moment: the gate will judge a record that reaches the broker now by it. */
@@ -26,10 +26,10 @@ export class ChainView {
   }
 
   /** Applies a record of chain-events. One that is no block at all is left out, as the gate does. @throws AtsError as the projection does: a wrong or changed chain. */
-  apply(codec: EventCodec, record: KafkaRecord): void {
+  apply(record: Pick<KafkaRecord, 'value'>): void {
     let block: EventOf<'chain-events'>;
     try {
-      block = codec.decode('chain-events', record.value);
+      block = decodeBlock(record.value);
     } catch (error) {
       if (isAtsError(error, 'ATS_EVENT_MALFORMED')) return;
       throw error;

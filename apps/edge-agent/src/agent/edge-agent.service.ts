@@ -74,7 +74,7 @@ export class EdgeAgentService {
         outage: (error) => tell(broker, error), say: (line) => log.error(line),
       });
       await Promise.all([
-        this.#followChain(kafka, codec, view, signal),
+        this.#followChain(kafka, view, signal),
         this.#askForStreams(view, link, signal),
         ...Array.from({ length: config.proverThreads }, () => proving.run(signal)),
         sending.run(signal),
@@ -144,12 +144,12 @@ export class EdgeAgentService {
     this.#changed.notify();
   }
 
-  async #followChain(kafka: KafkaClient, codec: EventCodec, view: ChainView, signal: AbortSignal): Promise<void> {
+  async #followChain(kafka: KafkaClient, view: ChainView, signal: AbortSignal): Promise<void> {
     const reader = new LogReader(kafka);
     const topic = new Outage('chain-events', this.log, this.readiness);
     try {
       const from = await topic.outlast(() => reader.earliest('chain-events', 0), signal);
-      for await (const record of reader.follow('chain-events', 0, from, signal)) view.apply(codec, record);
+      for await (const record of reader.follow('chain-events', 0, from, signal)) view.apply(record);
     } finally {
       await reader.close();
     }

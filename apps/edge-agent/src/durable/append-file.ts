@@ -43,6 +43,9 @@ export class AppendFile {
     return { file: new AppendFile(path, handle, size), payloads };
   }
 
+  /** True when it takes nothing more: it has to be opened again. */
+  get failed(): boolean { return this.#failed !== undefined; }
+
   /** Bytes of whole frames in the file. */
   get bytes(): number { return this.size; }
 

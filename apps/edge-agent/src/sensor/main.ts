@@ -22,7 +22,7 @@ async function main(folder: string | undefined): Promise<void> {
   });
 
   const probes = openProbes({ proc: '/proc', rootFileSystem: '/', monotonicSeconds: () => performance.now() / 1000 }, say);
-  const sensor = new Sensor(journal, probes, epochSeconds, { now: Date.now, say, send: (message) => { process.stdout.write(encodeToAgent(message)); } });
+  const sensor = new Sensor(journal, probes, epochSeconds, { now: Date.now, say, fail, send: (message) => { process.stdout.write(encodeToAgent(message)); } });
   process.stdout.on('error', fail);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.stdin.destroy());
   process.stdout.write(encodeToAgent({ type: 'hello', publicKey: sensorPublicKey(key), epochSeconds, streams: [...probes.keys()] }));

@@ -11,6 +11,8 @@ export interface SensorEffects {
   send(message: ToAgent): void;
   /** One line for a person. */
   say(text: string): void;
+  /** Ends the process: its journal can take nothing more. */
+  fail(error: unknown): void;
 }
 
 /** The sensor's one loop: read on the grid, sign what is complete, offer the oldest window that the agent has not taken. */
@@ -68,6 +70,7 @@ export class Sensor {
     } catch (error) {
       // the clock was set back over a signed epoch, or the disk is full: this window is lost, the next ones need not be
       this.effects.say(isAtsError(error) ? error.message : `window of ${window.stream} not signed: ${String(error)}`);
+      if (this.journal.failed) this.effects.fail(error);
     }
   }
 

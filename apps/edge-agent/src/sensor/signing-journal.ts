@@ -27,6 +27,7 @@ export class SigningJournal {
   readonly #untaken = new Set<string>();
   readonly #serial = new Serial();
   #floor = -1;
+  #replaced = false;
   #compactAt: number;
   #publicKey: SensorPublicKey | undefined;
 
@@ -81,6 +82,9 @@ export class SigningJournal {
     });
   }
 
+  /** True when it can sign nothing more: the process has to begin again with what is on disk. */
+  get failed(): boolean { return this.#replaced || this.file.failed; }
+
   close(): Promise<void> {
     return this.#serial.run(() => this.file.close());
   }
@@ -125,9 +129,12 @@ export class SigningJournal {
         ...(this.#untaken.has(name) ? [] : [{ type: 'taken', stream: window.stream, epoch: window.epoch } as const]),
       ]),
     ];
-    await replaceFile(this.file.path, entries.map(encode));
-    await this.file.close();
-    this.file = (await AppendFile.open(this.file.path, unreadable)).file;
+    const { file } = this;
+    this.#replaced = true;   // what is appended to the old file from here on would be lost
+    await replaceFile(file.path, entries.map(encode));
+    this.file = (await AppendFile.open(file.path, unreadable)).file;
+    this.#replaced = false;
+    await file.close();
     this.#compactAt = this.file.bytes + this.limits.growthBytes;
   }
 

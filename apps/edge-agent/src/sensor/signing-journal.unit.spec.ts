@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isSignedWindow, type SignedWindow } from '#libs/edge';
@@ -114,5 +114,14 @@ describe('the signing journal', () => {
     for (const epoch of [0, 11]) await expect(again.sign({ stream: 'load', epoch, readings: readings(epoch) })).rejects.toThrow(REFUSED);
     expect((await again.sign({ stream: 'load', epoch: 12, readings: readings(12) })).epoch).toBe(12);
     await again.close();
+  });
+
+  it('whose new file can not be opened after compaction takes nothing more and says so: what went into the old one would be lost', async () => {
+    const journal = await open(50, { windows: 2, growthBytes: 1 });
+    expect(journal.failed).toBe(false);
+    mkdirSync(`${path()}.new`);   // where compaction writes the new file
+    await expect(journal.sign({ stream: 'load', epoch: 7, readings: readings(1) })).rejects.toThrow(/EISDIR/);
+    expect(journal.failed).toBe(true);
+    await journal.close();
   });
 });
