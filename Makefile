@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 export ATTESTREAM_HOME ?= $(CURDIR)/.attestream
 node := bin/node
-cli := $(node) --enable-source-maps --disable-warning=TimeoutNegativeWarning dist/apps/cli/src/main.js
+cli := $(node) --enable-source-maps dist/apps/cli/src/main.js
 sources := $(shell find apps libs -name '*.ts' -not -name '*.spec.ts' 2>/dev/null) tsconfig.base.json tsconfig.build.json package-lock.json
 
 .PHONY: help run forget-report test doctor stop reset deps build lint docs ceremony ceremony-verify check-bare

@@ -21,9 +21,6 @@ export interface AppStart {
   start(signal: AbortSignal): Promise<Part>;
 }
 
-/** kafkajs asks for a timer in the past after each throttled answer; Node warns and does what was meant. */
-const NODE_FLAGS = ['--enable-source-maps', '--disable-warning=TimeoutNegativeWarning'];
-
 /** Longer than an app's own deadline to stop (libs/service STOP_DEADLINE_MS). */
 const STOP_SECONDS = 20;
 
@@ -69,7 +66,7 @@ function app({ layout, brokers, registryUrl, logLevel }: Surroundings, folder: s
     start: (signal) => startPart({
       name,
       program: process.execPath,
-      args: [...NODE_FLAGS, join(repositoryRoot, 'dist/apps', folder, 'src/main.js')],
+      args: ['--enable-source-maps', join(repositoryRoot, 'dist/apps', folder, 'src/main.js')],
       cwd: layout.home,
       env: {
         ATTESTREAM_KAFKA_BROKERS: brokers,
