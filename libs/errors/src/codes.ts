@@ -41,6 +41,16 @@ export const ATS_CODES = {
   ATS_SENSOR_ALREADY_SIGNED: { what: 'the sensor has signed another window for this stream and epoch', todo: 'Use the window it signed.' },
   ATS_SENSOR_GONE: { what: 'the sensor process has ended', todo: 'It is started again; see its log.' },
   ATS_SEALED_UNREADABLE: { what: 'the sealed payload cannot be opened', todo: 'Use the household key that it was sealed to.' },
+  // archive, proofs of entries, erasure
+  ATS_ARCHIVE_CHAIN_INVALID: { what: "the archive's chain proof does not hold", todo: 'Do not trust it; ask for another copy, or audit the running log.' },
+  ATS_ARCHIVE_DAMAGED: { what: 'the archive is not as it was written', todo: 'Take another copy; sha256sum -c SHA256SUMS names every changed file.' },
+  ATS_ARCHIVE_EXISTS: { what: 'the folder of the archive is there already', todo: 'Choose another; an archive is never written over.' },
+  ATS_ARCHIVE_INVALID: { what: 'the folder is no archive', todo: 'Point at a folder that attestream archive has written.' },
+  ATS_ARCHIVE_UNANCHORED: { what: 'the archive ends in another block than the one that was brought', todo: 'Compare its head with a source that you trust.' },
+  ATS_EVENT_NOT_LOGGED: { what: 'the log has no entry for this event', todo: 'Name TOPIC/PARTITION/OFFSET of a source record, and wait until its entry is in the log.' },
+  ATS_EVENT_UNPROVEN: { what: 'the proof does not hold', todo: 'Do not rely on the event.' },
+  ATS_HOUSEHOLD_IN_USE: { what: "the household's agent runs", todo: 'Stop it first; a running agent has the keys in memory.' },
+  ATS_HOUSEHOLD_UNKNOWN: { what: 'there is no such household', todo: 'Name one of the folders in households/.' },
   // icinga
   ATS_ICINGA_REFUSED: { what: 'Icinga2 refused a request', todo: 'Check the permissions of the ApiUser and the object names.' },
   ATS_ICINGA_UNREACHABLE: { what: 'Icinga2 does not answer', todo: 'Start it or correct ATTESTREAM_ICINGA_URL; retrying.' },
