@@ -1,0 +1,142 @@
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Interface, Wallet, decodeRlp, encodeRlp } from 'ethers';
+import { deployContracts, FinalizedChain, JsonRpc, publishParameterSet, type Deployment } from '#libs/chain';
+import type { ChainBlock } from '#libs/events';
+import { startLocalChain, type LocalChain } from '../../../chain/test/local-chain.js';
+import { ChainArchive } from './chain-archive.js';
+import { BODIES_FILE, exportChain, HEADERS_FILE } from './chain-export.js';
+
+const root = mkdtempSync(join(tmpdir(), 'attestream-chain-archive-'));
+const dir = join(root, 'whole');
+let chain: LocalChain;
+let deployment: Deployment;
+let onNode: ChainBlock[];
+
+beforeAll(async () => {
+  chain = await startLocalChain();
+  const sender = { rpcUrl: chain.url, key: chain.key };
+  deployment = await deployContracts({ ...sender, registryLagSeconds: 4 });
+  // Transactions of others in the same block, so that ours is not alone in its tries.
+  await Promise.all([
+    publishParameterSet({ ...sender, deployment, document: Buffer.from('first') }),
+    ...Array.from({ length: 3 }, async () => {
+      const wallet = Wallet.createRandom();
+      await chain.rpc('anvil_setBalance', wallet.address, '0xde0b6b3a7640000');
+      const transaction = await wallet.signTransaction({ to: wallet.address, nonce: 0, gasLimit: 21_000, gasPrice: 10_000_000_000, chainId: 31_337, type: 0 });
+      await chain.rpc('eth_sendRawTransaction', transaction);
+    }),
+  ]);
+  const { blockNumber } = await publishParameterSet({ ...sender, deployment, document: Buffer.from('second') });
+  const finalized = new FinalizedChain(chain.url, deployment);
+  let head = await finalized.head();
+  while (head.number < blockNumber) {
+    await new Promise((resolve) => void setTimeout(resolve, 100));
+    head = await finalized.head();
+  }
+  mkdirSync(join(dir, 'chain'), { recursive: true });
+  await exportChain({ rpc: new JsonRpc(chain.url), deployment, dir, head });
+  onNode = await finalized.read(deployment.firstBlock, head.number);
+}, 120_000);
+
+afterAll(async () => {
+  await chain?.stop();
+  rmSync(root, { recursive: true });
+});
+
+const lastHash = (): Buffer => onNode.at(-1)!.hash;
+const open = (folder = dir): Promise<ChainArchive> => ChainArchive.open(folder, deployment, lastHash());
+
+/** A copy with changed items of one of its files. */
+function changed(name: string, file: string, change: (items: unknown[]) => unknown[]): string {
+  const copy = join(root, name);
+  cpSync(dir, copy, { recursive: true });
+  const items = decodeAll(readFileSync(join(copy, file)));
+  writeFileSync(join(copy, file), Buffer.concat(change(items).map((item) => Buffer.from(encodeRlp(item as string).slice(2), 'hex'))));
+  return copy;
+}
+
+function decodeAll(bytes: Buffer): unknown[] {
+  // A file of items is the inside of one list.
+  const length = bytes.length;
+  const size = Buffer.alloc(6);
+  size.writeUIntBE(length, 0, 6);
+  const prefix = length < 56 ? Buffer.from([0xc0 + length]) : Buffer.concat([Buffer.from([0xf7 + trimmed(size).length]), trimmed(size)]);
+  return decodeRlp(Buffer.concat([prefix, bytes])) as unknown as unknown[];
+}
+
+function trimmed(bytes: Buffer): Buffer {
+  return bytes.subarray(bytes.findIndex((byte) => byte !== 0));
+}
+
+it('an archive holds the node\'s blocks, and of their logs those of the deployment\'s contracts', async () => {
+  const archive = await open();
+  const head = await archive.head();
+  expect(head).toEqual({ number: onNode.at(-1)!.number, hash: lastHash() });
+  const blocks = await archive.read(deployment.firstBlock, head.number);
+  expect(blocks.map(({ number, hash, parentHash, timestamp }) => ({ number, hash, parentHash, timestamp })))
+    .toEqual(onNode.map(({ number, hash, parentHash, timestamp }) => ({ number, hash, parentHash, timestamp })));
+  // The node was asked for the registries' events alone; the archive proves all logs of the contracts.
+  const published = new Interface(['event ParameterSetPublished(uint64 indexed version, bytes32 hash, bytes document)']);
+  const events = (all: ChainBlock[]) => all.flatMap(({ logs }) => logs).filter(({ topics }) => `0x${topics[0]!.toString('hex')}` === onNode.flatMap(({ logs }) => logs).map((log) => `0x${log.topics[0]!.toString('hex')}`)[0]);
+  expect(published).toBeDefined();
+  expect(events(blocks)).toEqual(onNode.flatMap(({ logs }) => logs));
+  expect(events(blocks)).toHaveLength(2);
+});
+
+it('any part of it can be read by itself', async () => {
+  const archive = await open();
+  const whole = await archive.read(deployment.firstBlock, (await archive.head()).number);
+  for (const block of whole) expect(await archive.read(block.number, block.number)).toEqual([block]);
+  await expect(archive.read(deployment.firstBlock - 1, deployment.firstBlock)).rejects.toMatchObject({ code: 'ATS_ARCHIVE_CHAIN_INVALID' });
+});
+
+it('an archive of another head than the one that is brought is refused', async () => {
+  await expect(ChainArchive.open(dir, deployment, Buffer.alloc(32, 1))).rejects.toMatchObject({ code: 'ATS_ARCHIVE_UNANCHORED' });
+});
+
+it.each([
+  ['a header left out', HEADERS_FILE, (items: unknown[]) => items.toSpliced(2, 1)],
+  ['headers that begin later', HEADERS_FILE, (items: unknown[]) => items.slice(1)],
+  ['two headers the other way round', HEADERS_FILE, (items: unknown[]) => [items[0], items[2], items[1], ...items.slice(3)]],
+  ['another time in a header', HEADERS_FILE, (items: unknown[]) => items.with(1, (items[1] as string[]).with(11, '0x64000000'))],
+  ['a bloom filter that hides a log', HEADERS_FILE, (items: unknown[]) => items.map((item) => (item as string[]).with(6, `0x${'00'.repeat(256)}`))],
+  ['a header that is no header', HEADERS_FILE, (items: unknown[]) => items.with(1, ['0x01'])],
+  ['a block\'s receipts left out', BODIES_FILE, (items: unknown[]) => items.slice(1)],
+  ['the last receipts left out', BODIES_FILE, (items: unknown[]) => items.slice(0, -1)],
+  ['receipts twice', BODIES_FILE, (items: unknown[]) => [...items, items.at(-1)]],
+  ['a receipt left out', BODIES_FILE, (items: unknown[]) => items.map((item) => { const [n, r, t] = item as [string, string[], string[]]; return [n, r.slice(1), t.slice(1)]; })],
+  ['a changed receipt', BODIES_FILE, (items: unknown[]) => items.map((item) => { const [n, r, t] = item as [string, string[], string[]]; return [n, r.with(0, `${r[0]!.slice(0, -2)}00`), t]; })],
+  ['a changed transaction', BODIES_FILE, (items: unknown[]) => items.map((item) => { const [n, r, t] = item as [string, string[], string[]]; return [n, r, t.with(0, `${t[0]!.slice(0, -2)}00`)]; })],
+  ['receipts of another shape', BODIES_FILE, (items: unknown[]) => items.map(() => '0x01')],
+])('%s: refused', async (name, file, change) => {
+  await expect(open(changed(name.replaceAll(/\W/g, '-'), file, change))).rejects.toMatchObject({ code: 'ATS_ARCHIVE_CHAIN_INVALID' });
+});
+
+it('a last block with another content is not the one whose hash is known', async () => {
+  const copy = changed('last', HEADERS_FILE, (items) => items.with(-1, (items.at(-1) as string[]).with(12, '0x01')));
+  await expect(open(copy)).rejects.toMatchObject({ code: 'ATS_ARCHIVE_UNANCHORED' });
+});
+
+it('a file that ends within a header is damage', async () => {
+  const copy = changed('short', HEADERS_FILE, (items) => items);
+  const bytes = readFileSync(join(copy, HEADERS_FILE));
+  writeFileSync(join(copy, HEADERS_FILE), bytes.subarray(0, -1));
+  await expect(open(copy)).rejects.toMatchObject({ code: 'ATS_ARCHIVE_DAMAGED' });
+});
+
+it.each([
+  ['receipts', 'eth_getBlockReceipts', (result: unknown) => (result as object[]).map((receipt) => ({ ...receipt, cumulativeGasUsed: '0x1' }))],
+  ['transactions', 'eth_getRawTransactionByBlockHashAndIndex', () => '0x02c0'],
+])('a node that lies about %s ends the export', async (name, method, lie) => {
+  class LyingRpc extends JsonRpc {
+    override async batch<T>(calls: Parameters<JsonRpc['batch']>[0]): Promise<T[]> {
+      const results = await super.batch(calls.map((call) => (call.method === method ? { ...call, result: call.result } : call)));
+      return results.map((result, i) => (calls[i]!.method === method ? (name === 'receipts' ? (result as object[]).map((receipt) => ({ ...receipt, cumulativeGasUsed: 1n })) : Buffer.from(String(lie(result)).slice(2), 'hex')) : result)) as T[];
+    }
+  }
+  const copy = join(root, `lying-${name}`);
+  mkdirSync(join(copy, 'chain'), { recursive: true });
+  await expect(exportChain({ rpc: new LyingRpc(chain.url), deployment, dir: copy, head: { number: onNode.at(-1)!.number, hash: lastHash() } })).rejects.toMatchObject({ code: 'ATS_CHAIN_RPC_INVALID' });
+});
