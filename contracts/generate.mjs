@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const target = new URL('../libs/chain/src/contracts.generated.ts', import.meta.url);
-const contracts = { deviceRegistry: 'DeviceRegistry', policyRegistry: 'PolicyRegistry' };
+const contracts = { deviceRegistry: 'DeviceRegistry', policyRegistry: 'PolicyRegistry', checkpointAnchor: 'CheckpointAnchor' };
 
 const parts = Object.entries(contracts).map(([name, contract]) => {
   const { abi, bytecode } = JSON.parse(readFileSync(new URL(`out/${contract}.sol/${contract}.json`, import.meta.url), 'utf8'));

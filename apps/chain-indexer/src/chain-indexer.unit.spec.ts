@@ -12,7 +12,7 @@ class Node {
   forkAt = Infinity;
   reads: number[] = [];
   refuseAbove = Infinity;
-  readonly deployment = { chainId: 1, operator: '', deviceRegistry: '', policyRegistry: '', firstBlock: FIRST, registryLagSeconds: 12 };
+  readonly deployment = { chainId: 1, operator: '', deviceRegistry: '', policyRegistry: '', checkpointAnchor: '', firstBlock: FIRST, registryLagSeconds: 12 };
 
   #hash(number: number): Buffer { return hashOf(number, number >= this.forkAt ? 1 : 0); }
   head(): Promise<BlockId> { return Promise.resolve({ number: this.height, hash: this.#hash(this.height) }); }

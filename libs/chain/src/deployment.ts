@@ -13,6 +13,7 @@ const deploymentSchema = z.strictObject({
   operator: address,
   deviceRegistry: address,
   policyRegistry: address,
+  checkpointAnchor: z.string({ error: ({ input }) => (input === undefined ? 'is missing: a deployment of before the log; deploy again' : 'is not an Ethereum address') }).pipe(address),
   firstBlock: z.int().nonnegative(),
   registryLagSeconds: z.int().positive(),
 });

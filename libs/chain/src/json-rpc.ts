@@ -1,6 +1,7 @@
 import { types } from 'node:util';
 import { z } from 'zod';
 import { AtsError } from '#libs/errors';
+import { Endpoint } from './endpoint.js';
 
 /** One call: `result` checks what the node answers. */
 export interface RpcCall<T> { method: string; params: readonly unknown[]; result: z.ZodType<T> }
@@ -26,9 +27,22 @@ const answer = z.object({
   error: z.object({ code: z.number(), message: z.string(), data: z.unknown().optional() }).optional(),
 });
 
-/** JSON-RPC 2.0 over HTTP. Nothing is retried here, and no answer is believed before it has the expected shape. */
+/**
+ * JSON-RPC 2.0 over HTTP. Nothing is retried here, and no answer is believed before it has the expected shape. Errors name the node as
+ * scheme://host:port: what else its URL holds is how a provider knows its customer.
+ */
 export class JsonRpc {
-  constructor(readonly url: string, readonly timeoutMs = 10_000) {}
+  readonly #endpoint: Endpoint;
+
+  /** @throws AtsError ATS_CONFIG_INVALID for what is no HTTP URL. */
+  constructor(url: string, readonly timeoutMs = 10_000) {
+    this.#endpoint = new Endpoint(url);
+  }
+
+  /** scheme://host:port: what errors and reports show. */
+  get endpoint(): string {
+    return this.#endpoint.shown;
+  }
 
   /**
    * @throws AtsError ATS_CHAIN_UNREACHABLE when nothing answers; ATS_CHAIN_RPC_INVALID when the answer is not JSON-RPC or not of the
@@ -51,28 +65,31 @@ export class JsonRpc {
     return calls.map(({ method, result }, id) => {
       const found = answers.get(id);
       if (!found) throw this.#invalid(`${method} got no answer of its own`);
-      if (found.error) throw new RpcRefusal(method, found.error.code, found.error.message, revertData(found.error.data));
+      if (found.error) throw new RpcRefusal(method, found.error.code, this.#endpoint.clean(found.error.message), revertData(found.error.data));
       return this.#check(result, found.result, method);
     });
   }
 
   async #post(body: string): Promise<unknown> {
+    const { url, authorization } = this.#endpoint;
     let text: string;
     let status: number;
     try {
-      const response = await fetch(this.url, {
-        method: 'POST', headers: { 'content-type': 'application/json' }, body, signal: AbortSignal.timeout(this.timeoutMs),
+      const response = await fetch(url, {
+        method: 'POST', headers: { 'content-type': 'application/json', ...(authorization && { authorization }) }, body,
+        signal: AbortSignal.timeout(this.timeoutMs),
       });
       status = response.status;
       text = await response.text();
     } catch (cause) {
-      throw new AtsError('ATS_CHAIN_UNREACHABLE', `${this.url}: ${reasonOf(cause)}`, { cause });
+      throw new AtsError('ATS_CHAIN_UNREACHABLE', `${this.endpoint}: ${this.#endpoint.clean(reasonOf(cause))}`, { cause });
     }
     try {
       return JSON.parse(text);
-    } catch (cause) {
-      if (status >= 500) throw new AtsError('ATS_CHAIN_UNREACHABLE', `${this.url}: HTTP ${status}`, { cause });
-      throw this.#invalid(`HTTP ${status} with ${JSON.stringify(text.slice(0, 60))}`);
+    } catch {
+      // not kept as the cause: it quotes what the node sent
+      if (status >= 500) throw new AtsError('ATS_CHAIN_UNREACHABLE', `${this.endpoint}: HTTP ${status}`);
+      throw this.#invalid(`HTTP ${status} with ${JSON.stringify(this.#endpoint.clean(text).slice(0, 60))}`);
     }
   }
 
@@ -84,7 +101,7 @@ export class JsonRpc {
   }
 
   #invalid(why: string): AtsError {
-    return new AtsError('ATS_CHAIN_RPC_INVALID', `${this.url}: ${why}`);
+    return new AtsError('ATS_CHAIN_RPC_INVALID', `${this.endpoint}: ${why}`);
   }
 }
 

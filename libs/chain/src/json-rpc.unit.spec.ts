@@ -86,7 +86,7 @@ it('answers of a batch are matched by id, in whatever order they come', async ()
 
 describe('blocks and logs that do not fit together are refused', () => {
   const deployment = {
-    chainId: 1, operator: `0x${'0a'.repeat(20)}`, deviceRegistry: `0x${'0d'.repeat(20)}`, policyRegistry: `0x${'0e'.repeat(20)}`, firstBlock: 1, registryLagSeconds: 12,
+    chainId: 1, operator: `0x${'0a'.repeat(20)}`, deviceRegistry: `0x${'0d'.repeat(20)}`, policyRegistry: `0x${'0e'.repeat(20)}`, checkpointAnchor: `0x${'0f'.repeat(20)}`, firstBlock: 1, registryLagSeconds: 12,
   };
   const word = (n: number): string => `0x${n.toString(16).padStart(64, '0')}`;
   const block = (number: number) => ({ number: `0x${number.toString(16)}`, hash: word(number), parentHash: word(number - 1), timestamp: '0x10', logsBloom: `0x${'00'.repeat(256)}` });

@@ -14,7 +14,7 @@ export async function ensureContracts({ rpcUrl, key, file }: { rpcUrl: string; k
     await provider.send('anvil_setBalance', [addressOf(key), `0x${FUNDS_WEI.toString(16)}`]);
     if (!existsSync(file)) writeDeployment(file, await deployContracts({ rpcUrl, key, registryLagSeconds: REGISTRY_LAG_SECONDS }));
     const deployment = readDeployment(file);
-    for (const address of [deployment.deviceRegistry, deployment.policyRegistry]) {
+    for (const address of [deployment.deviceRegistry, deployment.policyRegistry, deployment.checkpointAnchor]) {
       if ((await provider.getCode(address)) === '0x') {
         throw new AtsError('ATS_DEPLOYMENT_INVALID', `${file} names ${address}, where the chain has no contract`, { todo: 'The data of the chain is gone: run make reset.' });
       }
