@@ -60,6 +60,12 @@ export const ATS_CODES = {
   ATS_PORT_IN_USE: { what: 'a port is taken', todo: 'Free it or set ATTESTREAM_PORT_BASE.' },
   ATS_PREREQUISITE_MISSING: { what: 'a program is missing', todo: 'Run make doctor.' },
   ATS_STAGE_MISSING: { what: 'a stage of the main job did not come', todo: 'Read the logs of the named stage.' },
+  // chain-anchor
+  ATS_LOG_CLUSTER_FOREIGN: { what: 'the broker belongs to another Kafka cluster than the one the log was made from', todo: 'Point ATTESTREAM_KAFKA_BROKERS at the cluster of the log; nothing is signed until then.' },
+  ATS_LOG_DIVERGED: { what: 'audit-log has other records than the log', todo: 'Nothing is signed. Find out which is right; if the topic is lost, follow docs/runbook-log.md.' },
+  ATS_LOG_GAP: { what: 'audit-log lacks records that the log has', todo: 'Nothing is signed. Restore the topic, or follow docs/runbook-log.md.' },
+  ATS_LOG_RECORD_FOREIGN: { what: 'audit-log has a record that is no audit entry', todo: 'Nothing is signed from there on. Find out who else than the gate may write to it.' },
+  ATS_WITNESS_QUORUM_MISSING: { what: 'too few witnesses have cosigned a checkpoint', todo: 'Look at the named witnesses; they are asked again.' },
   ATS_INTERNAL: { what: 'an unexpected failure', todo: 'Please report it with the log.' },
 } as const satisfies Record<string, { what: string; todo: string }>;
 
