@@ -6,7 +6,6 @@ export { anchorEvents, decodeAnchorLog, type AnchorEvent, type AnchorEventsParam
 export { bloomHas } from './bloom.js';
 export type { Block } from './block-index.js';
 export { finalizedHead } from './block-logs.js';
-export { bloomHas } from './bloom.js';
 export {
   ANCHOR_ROLE, anchorCallData, anchoredHead, grantAnchorRole, logIdOf, logStatus, openLog, supersedeLog,
   type BlockRef, type LogStatus, type OpenLogParameters, type OpenedLog, type ReadLogParameters, type SupersedeLogParameters,
