@@ -1,19 +1,17 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { readDeployment, RegistryProjection } from '#libs/chain';
 import type { AtsError } from '#libs/errors';
-import { decodeBlock, EventCodec, registerSchemas, TOPICS } from '#libs/events';
-import { deploymentScope } from '#libs/proofs';
+import { decodeBlock, EventCodec, EventReader, registerSchemas, TOPICS } from '#libs/events';
+import { createSnarkjsVerifier, deploymentScope, Verifiers } from '#libs/proofs';
 import { CONFIG, LOG, Outage, Readiness, type Log } from '#libs/service';
 import { connectKafka, ensureTopics, ExactlyOnceProcessor, LogReader, type KafkaClient, type ProcessorEvent } from '#libs/stream';
 import { EMPTY_STATE, isRecorded, ParameterSets, SOURCE_TOPICS, type SourceTopic } from '#libs/verdict';
 import type { GateConfig } from './config.js';
-import { EventReader } from './event-reader.js';
 import { Judge, type Memory } from './judge.js';
 import { GateMetrics } from './metrics.js';
 import { outlastBroker } from './outlast-broker.js';
 import { rebuildState } from './partition-memory.js';
 import { RegistryFollower } from './registry-follower.js';
-import { Verifiers } from './verifiers.js';
 
 /** Fixed for ever: the group's offsets and the transactional ids are what makes a record's verdict its only one. */
 const GROUP = 'proof-gate';
@@ -47,7 +45,7 @@ export class GateService {
     const projection = new RegistryProjection(deployment);
     const events = new EventReader(config.registryUrl);
     const outages = { telemetry: new Outage('parameters of telemetry', log, readiness), 'bci-intent': new Outage('parameters of bci-intent', log, readiness) };
-    const verifiers = new Verifiers(config.circuitsDir, config.verifierThreads);
+    const verifiers = new Verifiers(config.circuitsDir, config.verifierThreads, createSnarkjsVerifier);
     const follower = new RegistryFollower({
       projection,
       decode: decodeBlock,

@@ -3,18 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { buildTelemetryEvent, signWindow, type TelemetryEvent } from '#libs/edge';
-import { fieldFromText, partitionOf, type KafkaRecord } from '#libs/events';
+import { EventReader, fieldFromText, partitionOf, type KafkaRecord } from '#libs/events';
 import {
-  CIRCUITS_FOLDER, createSnarkjsProver, generateSensorKey, KIND, leafHash, loadCircuit, MerkleTree, secretHash, sensorPublicKey,
+  CIRCUITS_FOLDER, createSnarkjsProver, createSnarkjsVerifier, generateSensorKey, KIND, leafHash, loadCircuit, MerkleTree, secretHash, sensorPublicKey, Verifiers,
 } from '#libs/proofs';
 import { generateSealingKey } from '#libs/sealed';
 import { createLog, Outage, Readiness } from '#libs/service';
 import { EMPTY_STATE, ParameterSets, serializeParameterSet, type ParameterSet, type RegistryView } from '#libs/verdict';
 import { BLOCK, CODEC, EPOCH, EPOCH_SECONDS, NOW, parameterSet } from '../../../test/support/gate-records.js';
-import { EventReader } from './event-reader.js';
 import { Judge, type Memory } from './judge.js';
 import { GateMetrics } from './metrics.js';
-import { Verifiers } from './verifiers.js';
 
 /** The judge with the committed circuit and real proofs; only Kafka and the chain are not here. */
 
@@ -56,7 +54,7 @@ function judgeWith(set: ParameterSet, circuitsDir = CIRCUITS_FOLDER): Judge {
     parametersAt: () => ({ version: set.version, document: serializeParameterSet(set) }),
   };
   readiness = new Readiness();
-  verifiers = new Verifiers(circuitsDir, 1);
+  verifiers = new Verifiers(circuitsDir, 1, createSnarkjsVerifier);
   const events = new EventReader('http://127.0.0.1:1');
   const outage = new Outage('parameters', createLog('test', 'fatal'), readiness);
   return new Judge({

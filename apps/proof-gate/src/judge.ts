@@ -1,16 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { AtsError, isAtsError } from '#libs/errors';
-import type { EventCodec, KafkaRecord, OutgoingRecord } from '#libs/events';
+import type { EventCodec, EventReader, KafkaRecord, OutgoingRecord } from '#libs/events';
+import type { Verifiers } from '#libs/proofs';
 import type { Outage } from '#libs/service';
 import {
   decide, evolve, examine, isRecorded, outcomeOf, ParameterSets, pendingProofs, unsupportedStatements,
   type Basis, type Finding, type JudgeContext, type Judgement, type ParameterSet, type PartitionState, type SourceTopic, type StatementTopic,
 } from '#libs/verdict';
-import type { EventReader } from './event-reader.js';
 import type { GateMetrics } from './metrics.js';
 import { outputOf } from './output.js';
 import type { RegistryFollower } from './registry-follower.js';
-import type { Verifiers } from './verifiers.js';
 
 /** A missing circuit or schema is looked for again after this. */
 const RETRY_MS = 1000;

@@ -33,21 +33,22 @@ export const CIRCUITS_FOLDER = join(projectRoot(), 'circuits');
 
 /** @throws AtsError ATS_CIRCUIT_MISSING when a file is not there or the key is not one of Groth16 over BN254. */
 export function loadCircuit(id: string, folder = CIRCUITS_FOLDER): Circuit {
+  const key = loadVerificationKey(id, folder);
+  return { id, wasmFile: requireFile(id, folder, `${id}.wasm`), zkeyFile: requireFile(id, folder, `${id}.zkey`), ...key };
+}
+
+/** What a verifier needs of a circuit: the key alone, which is all that an archive has of it. Throws as {@link loadCircuit} does. */
+export function loadVerificationKey(id: string, folder = CIRCUITS_FOLDER): Pick<Circuit, 'verificationKey' | 'verificationKeyHash'> {
+  const file = requireFile(id, folder, 'verification-key.json');
+  const bytes = readFileSync(file);
+  return { verificationKey: parseKey(bytes.toString('utf8'), file), verificationKeyHash: createHash('sha256').update(bytes).digest('hex') };
+}
+
+function requireFile(id: string, folder: string, name: string): string {
   if (!/^[a-z0-9]+$/.test(id)) throw new AtsError('ATS_CIRCUIT_MISSING', `${JSON.stringify(id)} is not a circuit id`);
-  const file = (name: string) => {
-    const path = join(folder, id, name);
-    if (!existsSync(path)) throw new AtsError('ATS_CIRCUIT_MISSING', `${path} is not there`);
-    return path;
-  };
-  const keyFile = file('verification-key.json');
-  const bytes = readFileSync(keyFile);
-  return {
-    id,
-    wasmFile: file(`${id}.wasm`),
-    zkeyFile: file(`${id}.zkey`),
-    verificationKey: parseKey(bytes.toString('utf8'), keyFile),
-    verificationKeyHash: createHash('sha256').update(bytes).digest('hex'),
-  };
+  const path = join(folder, id, name);
+  if (!existsSync(path)) throw new AtsError('ATS_CIRCUIT_MISSING', `${path} is not there`);
+  return path;
 }
 
 function parseKey(text: string, keyFile: string): VerificationKey {

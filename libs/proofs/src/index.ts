@@ -1,7 +1,7 @@
 /** Statements and their proofs: hashes, the registry's tree, sensor signatures, references of the circuits, prover and verifier. Which proof is accepted when is libs/verdict's. */
 export * from './batch-verifier.js';
 export { BASE_MODULUS } from './bn254.js';
-export { CIRCUITS_FOLDER, loadCircuit, type Circuit, type VerificationKey } from './circuit.js';
+export { CIRCUITS_FOLDER, loadCircuit, loadVerificationKey, type Circuit, type VerificationKey } from './circuit.js';
 export {
   commitmentOf, deploymentScope, DOMAIN, hashFields, KIND, leafHash, nodeHash, nullifierOf, pseudonymOf, readingsDigest, secretHash, type LeafParameters,
 } from './hashes.js';
@@ -16,3 +16,4 @@ export {
 } from './telemetry.js';
 export { createSnarkjsProver, type CreateSnarkjsProverParameters } from './snarkjs-prover.js';
 export { createSnarkjsVerifier, type CreateSnarkjsVerifierParameters } from './snarkjs-verifier.js';
+export { Verifiers, type KeyedProof, type KeyInForce, type VerifierFactory } from './verifiers.js';

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { AtsError, isAtsError } from '#libs/errors';
 import { FIELD_MODULUS } from '#libs/events';
 import type { BatchVerifier, ProofJob } from './batch-verifier.js';
-import { loadCircuit, type VerificationKey } from './circuit.js';
+import { loadVerificationKey, type VerificationKey } from './circuit.js';
 import { decodeProof } from './proof-codec.js';
 import { createSnarkjsPool, type SnarkjsPool } from './snarkjs-pool.js';
 
@@ -21,7 +21,7 @@ export interface CreateSnarkjsVerifierParameters {
  * @throws AtsError ATS_CIRCUIT_MISSING
  */
 export async function createSnarkjsVerifier({ circuits, threads = availableParallelism(), folder }: CreateSnarkjsVerifierParameters): Promise<BatchVerifier> {
-  const keys = new Map(circuits.map((id) => [id, loadCircuit(id, folder).verificationKey]));
+  const keys = new Map(circuits.map((id) => [id, loadVerificationKey(id, folder).verificationKey]));
   const pool = createSnarkjsPool(threads);
 
   return {

@@ -1,9 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { decodeBlock, fingerprintOf, SCHEMAS } from '#libs/events';
 import { CODEC, IDS, parameterSet, telemetry } from '../../../test/support/gate-records.js';
-import { EventReader } from './event-reader.js';
+import { decodeBlock, EventReader, fingerprintOf, SCHEMAS } from './index.js';
 
 /** Schemas of a registry by id; it counts what it is asked. */
 const held = new Map<number, object>();
