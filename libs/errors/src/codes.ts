@@ -50,6 +50,15 @@ export const ATS_CODES = {
   ATS_WITNESS_INVALID: { what: 'the witness answered something that tlog-witness does not allow', todo: 'Correct its URL or key in the policy; retrying.' },
   ATS_WITNESS_REFUSED: { what: 'the witness refused the checkpoint', todo: 'Follow the named reason; retrying.' },
   ATS_WITNESS_UNREACHABLE: { what: 'the witness does not answer', todo: 'Start it or correct its URL in the policy; retrying.' },
+  // log store
+  ATS_LOG_DAMAGED: { what: 'the stored log contradicts itself', todo: 'Nothing is signed. Restore the named file, or follow docs/runbook-log.md.' },
+  ATS_LOG_DISK_FAILED: { what: 'the disk of the log refuses', todo: 'Mend it; what was committed is kept, and it goes on by itself.' },
+  ATS_LOG_DISK_FULL: { what: 'the disk of the log has no room', todo: 'Free some; nothing is lost, and it goes on by itself.' },
+  ATS_LOG_ENTRY_TOO_LARGE: { what: 'an entry of a log has at most 65535 bytes', todo: 'Nothing is signed from there on. Find out who else than the gate may write to audit-log.' },
+  ATS_LOG_EXISTS: { what: 'a log is never made in a folder that holds something', todo: 'Choose another folder.' },
+  ATS_LOG_FORKED: { what: 'another tree than the published one was to be published', todo: 'Nothing was signed or published. Follow docs/runbook-log.md.' },
+  ATS_LOG_LOCKED: { what: 'another process writes this log', todo: 'Stop it first; a stopped (SIGSTOP) process holds the log as well.' },
+  ATS_LOG_MISSING: { what: 'there is no log', todo: 'Name the folder of the log; one is made by make run or attestream recover-log, never implicitly.' },
   // anchor
   ATS_ANCHOR_AHEAD: { what: 'the chain has a larger head of the log than the log itself', todo: 'Find out who anchored it, or restore the log; nothing is anchored until then.' },
   ATS_ANCHOR_BALANCE: { what: 'the anchoring account cannot pay', todo: 'Send it ether; retrying.' },
