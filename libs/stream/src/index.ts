@@ -1,4 +1,5 @@
 /** Kafka: clients, log readers, producers, batch consumers and the exactly-once processor. The only folder that knows kafkajs; what the records mean is not its business. */
+export { clusterIdOf } from './cluster.js';
 export { connectKafka, KafkaClient, type ConnectKafkaParameters } from './client.js';
 export type { StreamLog } from './broker-watch.js';
 export { EventProducer, type EventProducerParameters, type SentRecord } from './event-producer.js';
