@@ -1,9 +1,8 @@
-import { open, type FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
 import { encodeRlp, keccak256, toBeArray } from 'ethers';
 import { z } from 'zod';
 import { bloomHas, hexBytes, type BlockId, type Deployment, type JsonRpc } from '#libs/chain';
 import { AtsError } from '#libs/errors';
+import type { ArchiveFolder } from './archive-folder.js';
 import { encodeHeader, readHeader, rpcHeader, type Header, type RpcHeader } from './header.js';
 import { encodeReceipt, rpcReceipt } from './receipts.js';
 import { listRoot } from './trie.js';
@@ -22,8 +21,6 @@ const word = (number: number): string => `0x${number.toString(16)}`;
 export interface ChainExport {
   rpc: JsonRpc;
   deployment: Deployment;
-  /** The archive's folder; its `chain/` is there. */
-  dir: string;
   /** The last block; every block since `deployment.firstBlock` is written. */
   head: BlockId;
   onProgress?: (done: number, total: number) => void;
@@ -44,9 +41,9 @@ export function mayHaveLogs({ logsBloom }: Header, deployment: Deployment): bool
  * ours. Nothing is written that does not prove itself, so a node that lies ends the export.
  * @throws AtsError ATS_CHAIN_RPC_INVALID, ATS_CHAIN_DIVERGED, ATS_CHAIN_UNREACHABLE, ATS_CHAIN_RPC_REFUSED
  */
-export async function exportChain({ rpc, deployment, dir, head, onProgress }: ChainExport): Promise<void> {
-  const headers = await open(join(dir, HEADERS_FILE), 'wx');
-  const bodies = await open(join(dir, BODIES_FILE), 'wx');
+export async function exportChain(folder: ArchiveFolder, { rpc, deployment, head, onProgress }: ChainExport): Promise<void> {
+  const headers = await folder.create(HEADERS_FILE);
+  const bodies = await folder.create(BODIES_FILE);
   try {
     let parent: Buffer | undefined;
     const total = head.number - deployment.firstBlock + 1;
@@ -57,17 +54,16 @@ export async function exportChain({ rpc, deployment, dir, head, onProgress }: Ch
       for (const [i, block] of blocks.entries()) {
         const bytes = await headerOf(rpc, block, numbers[i]!);
         const header = readHeader(bytes);
-        if (header.number !== numbers[i]) throw new AtsError('ATS_CHAIN_RPC_INVALID', `${rpc.url}: asked for block ${numbers[i]}, got ${header.number}`);
+        if (header.number !== numbers[i]) throw new AtsError('ATS_CHAIN_RPC_INVALID', `${rpc.endpoint}: asked for block ${numbers[i]}, got ${header.number}`);
         if (parent !== undefined && !header.parentHash.equals(parent)) throw new AtsError('ATS_CHAIN_DIVERGED', `block ${header.number} is not the child of block ${header.number - 1}`);
         parent = header.hash;
         encoded.push(bytes);
-        if (mayHaveLogs(header, deployment)) await writeAll(bodies, await bodyOf(rpc, header));
+        if (mayHaveLogs(header, deployment)) await bodies.append(await bodyOf(rpc, header));
       }
-      await writeAll(headers, Buffer.concat(encoded));
+      await headers.append(Buffer.concat(encoded));
       onProgress?.(from - deployment.firstBlock + blocks.length, total);
     }
     if (parent === undefined || !parent.equals(head.hash)) throw new AtsError('ATS_CHAIN_DIVERGED', `block ${head.number} was another one a moment ago`);
-    await Promise.all([headers.sync(), bodies.sync()]);
   } finally {
     await Promise.all([headers.close(), bodies.close()]);
   }
@@ -78,13 +74,13 @@ async function headerOf(rpc: JsonRpc, block: RpcHeader, number: number): Promise
   const own = encodeHeader(block);
   if (own !== undefined) return own;
   const raw = await rpc.call('debug_getRawHeader', [word(number)], hexBytes());
-  if (keccak256(raw) !== block.hash.toLowerCase()) throw new AtsError('ATS_CHAIN_RPC_INVALID', `${rpc.url}: the header of block ${number} is not what its hash ${block.hash} says`);
+  if (keccak256(raw) !== block.hash.toLowerCase()) throw new AtsError('ATS_CHAIN_RPC_INVALID', `${rpc.endpoint}: the header of block ${number} is not what its hash ${block.hash} says`);
   return raw;
 }
 
 async function bodyOf(rpc: JsonRpc, { number, hash, receiptsRoot, transactionsRoot }: Header): Promise<Buffer> {
   const receipts = (await rpc.call('eth_getBlockReceipts', [word(number)], z.array(rpcReceipt))).map(encodeReceipt);
-  if (!listRoot(receipts).equals(receiptsRoot)) throw new AtsError('ATS_CHAIN_RPC_INVALID', `${rpc.url}: the receipts of block ${number} are not those of its header`);
+  if (!listRoot(receipts).equals(receiptsRoot)) throw new AtsError('ATS_CHAIN_RPC_INVALID', `${rpc.endpoint}: the receipts of block ${number} are not those of its header`);
   const transactions: Buffer[] = [];
   const blockHash = `0x${hash.toString('hex')}`;
   for (let from = 0; from < receipts.length; from += TRANSACTIONS_A_REQUEST) {
@@ -93,10 +89,6 @@ async function bodyOf(rpc: JsonRpc, { number, hash, receiptsRoot, transactionsRo
     }));
     transactions.push(...await rpc.batch(calls));
   }
-  if (!listRoot(transactions).equals(transactionsRoot)) throw new AtsError('ATS_CHAIN_RPC_INVALID', `${rpc.url}: the transactions of block ${number} are not those of its header`);
+  if (!listRoot(transactions).equals(transactionsRoot)) throw new AtsError('ATS_CHAIN_RPC_INVALID', `${rpc.endpoint}: the transactions of block ${number} are not those of its header`);
   return Buffer.from(encodeRlp([toBeArray(number), receipts, transactions]).slice(2), 'hex');
-}
-
-async function writeAll(file: FileHandle, bytes: Buffer): Promise<void> {
-  for (let done = 0; done < bytes.length;) done += (await file.write(bytes, done)).bytesWritten;
 }

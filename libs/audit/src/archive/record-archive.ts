@@ -1,0 +1,98 @@
+import { join } from 'node:path';
+import { AtsError } from '#libs/errors';
+import type { KafkaRecord } from '#libs/events';
+import type { ArchiveFile, ArchiveFolder } from './archive-folder.js';
+import { prefixedLength, readFrames } from './frames.js';
+import { decodeRecord, encodeRecord, frameOffset } from './record-frame.js';
+
+/** A file is closed, and the next begun, once it has this many bytes. */
+const SEGMENT_BYTES = 64 << 20;
+/** Frames are written together once they have this many bytes. */
+const WRITE_BYTES = 1 << 20;
+
+/** Records of a partition in one file. */
+export interface Segment { file: string; from: string; records: number }
+
+/** What an archive holds of a partition: every committed record in [from, to). Offsets are decimal texts. */
+export interface ArchivedPartition { topic: string; partition: number; from: string; to: string; segments: Segment[] }
+
+/** Where records come from. */
+export interface RecordReader { read(topic: string, partition: number, from: bigint, to: bigint): AsyncIterable<KafkaRecord> }
+
+/** Writes the committed records of a partition in [from, to) into an archive. */
+export async function exportRecords(folder: ArchiveFolder, source: RecordReader, { topic, partition, from, to, onRecord }:
+{ topic: string; partition: number; from: bigint; to: bigint; onRecord?: () => void }): Promise<ArchivedPartition> {
+  const segments: Segment[] = [];
+  let file: ArchiveFile | undefined;
+  let pending: Buffer[] = [];
+  let pendingBytes = 0;
+  const flush = async () => {
+    if (pending.length > 0) await file!.append(Buffer.concat(pending));
+    pending = [];
+    pendingBytes = 0;
+  };
+  for await (const record of source.read(topic, partition, from, to)) {
+    if (file === undefined) {
+      const path = `records/${topic}/${partition}/${String(record.offset).padStart(20, '0')}.records`;
+      file = await folder.create(path);
+      segments.push({ file: path, from: String(record.offset), records: 0 });
+    }
+    const frame = encodeRecord(record);
+    pending.push(frame);
+    pendingBytes += frame.length;
+    segments.at(-1)!.records++;
+    onRecord?.();
+    if (pendingBytes < WRITE_BYTES) continue;
+    await flush();
+    if (file.bytes < SEGMENT_BYTES) continue;
+    await file.close();
+    file = undefined;
+  }
+  await flush();
+  await file?.close();
+  return { topic, partition, from: String(from), to: String(to), segments };
+}
+
+/** The records of an archive, as a reader of the topics finds them. */
+export class RecordArchive {
+  readonly #partitions: ReadonlyMap<string, ArchivedPartition>;
+
+  constructor(private readonly dir: string, partitions: readonly ArchivedPartition[]) {
+    this.#partitions = new Map(partitions.map((one) => [`${one.topic}/${one.partition}`, one]));
+  }
+
+  /** What the archive has of the partition; nothing of one that it does not name. */
+  async bounds(topic: string, partition: number): Promise<{ from: bigint; to: bigint }> {
+    const { from, to } = this.#partitions.get(`${topic}/${partition}`) ?? { from: '0', to: '0' };
+    return { from: BigInt(from), to: BigInt(to) };
+  }
+
+  /** @throws AtsError ATS_ARCHIVE_DAMAGED when the offsets of a file do not rise, or its records are not as many as the manifest says */
+  async *read(topic: string, partition: number, from: bigint, to: bigint): AsyncGenerator<KafkaRecord, void, undefined> {
+    const segments = this.#partitions.get(`${topic}/${partition}`)?.segments ?? [];
+    for (const [i, { file, from: first, records }] of segments.entries()) {
+      const next = segments[i + 1];
+      if ((next !== undefined && BigInt(next.from) <= from) || BigInt(first) >= to) continue;
+      let last = BigInt(first) - 1n;
+      let count = 0;
+      for await (const frames of readFrames(join(this.dir, file), prefixedLength)) {
+        for (const { bytes } of frames) {
+          const offset = frameOffset(bytes);
+          if (offset <= last) throw damaged(`${file}: offset ${offset} comes after ${last}`);
+          last = offset;
+          count++;
+          if (offset >= from && offset < to) yield decodeRecord(topic, partition, bytes);
+        }
+      }
+      if (count !== records) throw damaged(`${file}: ${count} records, the manifest says ${records}`);
+    }
+  }
+
+  async close(): Promise<void> {
+    // Files are open only while they are read.
+  }
+}
+
+function damaged(why: string): AtsError {
+  return new AtsError('ATS_ARCHIVE_DAMAGED', why);
+}
