@@ -14,4 +14,6 @@ export { cosignatureTime, cosignatureVerifier } from './tlog-cosignature.js';
 export { parsePolicy, type Policy, type PolicyLog, type PolicyWitness } from './tlog-policy.js';
 export { formatProof, openPolicyCheckpoint, parseProof, verifyProof, type TlogProof } from './tlog-proof.js';
 export { addCheckpoint, addSignatures, WitnessClient, type AddCheckpointParameters } from './tlog-witness.js';
+export { LogStore, MAX_APPEND_ENTRIES } from './store/log-store.js';
+export type { CreateLogParameters } from './store/create.js';
 export { serveLog } from './http.js';

@@ -1,0 +1,107 @@
+/** Writing the served folder: a file appears under its name whole and synced, or not at all. */
+import { dirname, join } from 'node:path';
+import { AtsError } from '#libs/errors';
+import { TILE_WIDTH } from '../tlog-tiles.js';
+import { errnoOf, type Disk } from './disk.js';
+import { writeSynced } from './generations.js';
+import { foldersAbove, fullTiles, indexOfName, pathIn, rowsOf, type Layout, type Row } from './layout.js';
+import { each } from './serial.js';
+
+/** Files in flight at a time: as many syncs as the pool of Node's threads makes at once, and their neighbours ready. */
+const WIDTH = 8;
+
+export interface PublicFile { readonly path: string; readonly bytes: Buffer }
+
+export class PublicFiles {
+  /** Folders whose names are known to survive a power cut. */
+  readonly #durable = new Set<string>();
+
+  constructor(private readonly disk: Disk, private readonly layout: Layout) {}
+
+  /**
+   * Makes the files and their folders; they survive a power cut when it resolves. Bytes are synced before a name is given, so that what stands
+   * in the served folder is always whole.
+   * @param taken what to make of a name that is there already: fine when it has the same bytes, or never
+   * @throws AtsError ATS_LOG_FORKED when it is taken
+   */
+  async place(files: readonly PublicFile[], taken: 'same' | 'never'): Promise<void> {
+    const folders = new Set<string>();
+    for (const { path } of files) for (const folder of await this.#ensureFolders(path)) folders.add(folder);
+    await each([...files.entries()], WIDTH, async ([i, { path, bytes }]) => {
+      const staged = join(this.layout.staging, `file-${i}`);
+      await writeSynced(this.disk, staged, bytes);
+      await this.#give(staged, path, bytes, taken);
+      await this.disk.remove(staged);
+    });
+    await each([...folders], WIDTH, (folder) => this.disk.syncFolder(join(this.layout.public, folder)));
+    for (const { path } of files) for (const folder of foldersAbove(path)) this.#durable.add(folder);
+  }
+
+  /** Removes the full tiles and bundles that stand behind those of `size` leaves, from a commit of at most `entries` more that did not end. */
+  async discardBehind(size: number, entries: number): Promise<void> {
+    for (const row of rowsOf(size + entries)) {
+      const from = fullTiles(row, size);
+      for (const at of new Set([from, fullTiles(row, size + entries)].map((index) => index - (index % 1000)))) {
+        for (const [name, found] of await this.#names(row, at)) {
+          if (!found.partial && found.index >= from) await this.disk.remove(name);
+        }
+      }
+    }
+  }
+
+  /** Removes the partial tiles and bundles whose full ones the published checkpoint of `size` leaves has, in the folders at its edge. */
+  async sweep(size: number): Promise<void> {
+    for (const row of rowsOf(size)) {
+      const full = fullTiles(row, size);
+      for (const at of new Set([Math.max(0, full - 1), full].map((index) => index - (index % 1000)))) {
+        for (const [name, found] of await this.#names(row, at)) if (found.partial && found.index < full) await this.#removePartials(name, row, found.index);
+      }
+    }
+  }
+
+  /** As {@link sweep}, for the one tile of each row that a checkpoint of `before` leaves had partial. */
+  async sweepAfter(before: number, size: number): Promise<void> {
+    for (const row of rowsOf(before)) {
+      const index = fullTiles(row, before);
+      if (index < fullTiles(row, size)) await this.#removePartials(join(this.layout.public, `${pathIn(row, index, TILE_WIDTH)}.p`), row, index);
+    }
+  }
+
+  async #removePartials(folder: string, row: Row, index: number): Promise<void> {
+    // a reader of an older checkpoint turns to the full one: it must be there
+    if (await this.disk.read(join(this.layout.public, pathIn(row, index, TILE_WIDTH))) === undefined) return;
+    for (const name of await this.disk.list(folder)) await this.disk.remove(join(folder, name));
+    await this.disk.rmdir(folder).catch((error: unknown) => { if (errnoOf(error) !== 'ENOENT') throw error; });
+  }
+
+  async #names(row: Row, neighbour: number): Promise<[path: string, found: { index: number; partial: boolean }][]> {
+    const folder = join(this.layout.public, dirname(pathIn(row, neighbour, TILE_WIDTH)));
+    return (await this.disk.list(folder)).flatMap((name) => {
+      const found = indexOfName(name, neighbour);
+      return found ? [[join(folder, name), found] as [string, typeof found]] : [];
+    });
+  }
+
+  /** Makes the folders of a file; returns those to sync: its own, and any whose own name may not be durable yet. */
+  async #ensureFolders(path: string): Promise<string[]> {
+    const folders = foldersAbove(path);
+    const toSync = new Set([folders.at(-1)!]);
+    for (const folder of folders) {
+      if (this.#durable.has(folder)) continue;
+      await this.disk.mkdir(join(this.layout.public, folder)).catch((error: unknown) => { if (errnoOf(error) !== 'EEXIST') throw error; });
+      toSync.add(dirname(folder));
+    }
+    return [...toSync];
+  }
+
+  async #give(staged: string, path: string, bytes: Buffer, taken: 'same' | 'never'): Promise<void> {
+    const target = join(this.layout.public, path);
+    try {
+      await this.disk.link(staged, target);
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw error;
+      if (taken === 'same' && (await this.disk.read(target))?.equals(bytes)) return;
+      throw new AtsError('ATS_LOG_FORKED', `${target} is there, and another process wrote it`, { cause: error });
+    }
+  }
+}

@@ -1,0 +1,138 @@
+import { LogStore } from '../src/store/log-store.js';
+import { isAtsError } from '#libs/errors';
+import { errno, Killed, ModelDisk, type Call, type Survival } from './store-model-disk.js';
+import { assertServed, entriesOf, ORIGIN, randomOf, read, rootOfEntries, sign, Witness } from './store-world.js';
+
+const DIR = '/log';
+const PUBLIC = '/log/public';
+const CHECKPOINT = '/log/public/checkpoint';
+
+/** Sizes that the log grows to: within a tile, to its end, over it, by several, within again; `+` publishes. At 65,536 a tile of level 1 is full. */
+const GROWTH = ['65270', '65275+', '65280+', '65281+', '65290', '65300+', '65536+', '65539', '66400+', '66401+'];
+
+/** A log of 65,260 entries, published; made once. */
+async function grown(): Promise<ModelDisk> {
+  const disk = new ModelDisk();
+  await LogStore.create({ dir: DIR, origin: ORIGIN }, disk);
+  const store = await LogStore.open({ dir: DIR }, disk);
+  await store.append(entriesOf(0, 65_260), 65_260n);
+  await store.publish(sign(store.head));
+  await store.close();
+  return disk.survivor('cut');
+}
+
+/** What one life of the process did, as its caller was told. */
+interface Told { head: number; published: number }
+
+/** Goes on with the growth from where the store stands; `again` repeats a refused call, as chain-anchor does. */
+async function live(disk: ModelDisk, branch: (index: number) => number, told: Told, again: (error: unknown) => void): Promise<LogStore> {
+  const insist = async <T>(action: () => Promise<T>): Promise<T> => {
+    for (;;) {
+      try {
+        return await action();
+      } catch (error) {
+        again(error);
+      }
+    }
+  };
+  const store = await insist(() => LogStore.open({ dir: DIR }, disk));
+  for (const step of GROWTH) {
+    const size = Number.parseInt(step);
+    if (size > store.head.size) {
+      await insist(() => store.append(entriesFrom(store.head.size, size, branch), BigInt(size)));
+      told.head = size;
+    }
+    if (step.endsWith('+') && (store.checkpoint === undefined || read(store.checkpoint).size < size)) {
+      const note = sign(store.head);
+      await insist(() => store.publish(note));
+      told.published = store.head.size;
+    }
+  }
+  return store;
+}
+
+const entriesFrom = (from: number, to: number, branch: (index: number) => number): Buffer[] =>
+  Array.from({ length: to - from }, (_, i) => entriesOf(from + i, from + i + 1, branch(from + i))[0]!);
+const rethrow = (error: unknown): never => { throw error; };
+
+let base: ModelDisk;
+let calls: Call[];
+beforeAll(async () => {
+  base = await grown();
+  const disk = base.survivor('kill');
+  calls = [];
+  disk.before = (call) => void calls.push(call);
+  await live(disk, () => 0, { head: 0, published: 0 }, rethrow);
+});
+
+/** Kills the process before its call `at`, lets the next one find what survived, and holds what may never happen against it. */
+async function crashAt(at: number, survival: Survival, spoil: (disk: ModelDisk) => void = () => {}): Promise<void> {
+  const random = randomOf(at);
+  const first = base.survivor('kill');
+  spoil(first);
+  const witness = new Witness();
+  witness.watch(first, CHECKPOINT);
+  const told: Told = { head: 65_260, published: 65_260 };
+  first.before = ({ number }) => { if (number === at) throw new Killed(); };
+  await expect(live(first, () => 0, told, rethrow)).rejects.toThrow();
+  expect(first.dead).toBe(true);
+
+  const second = first.survivor(survival, random);
+  const signed = { ...told };
+  // what readers of the old checkpoint ask for is there before anything was mended
+  const shown = second.peek(CHECKPOINT);
+  if (!shown) throw new Error('the checkpoint is gone');
+  await assertServed(second, PUBLIC, read(shown), 250);
+  const third = await LogStore.open({ dir: DIR }, second);
+  const { size } = third.head;
+  expect([size >= signed.head, Number(third.nextOffset)]).toEqual([true, size]);
+  await third.close();
+  witness.watch(second, CHECKPOINT);
+  expect(read(second.peek(CHECKPOINT)!).size).toBeGreaterThanOrEqual(signed.published);
+
+  // the topic may have lost what nobody was told of: other entries from there on
+  const branch = (index: number): number => (index < size ? 0 : 1);
+  const store = await live(second, branch, told, rethrow);
+  expect(store.head).toEqual({ size: 66_401, root: rootAt(size) });
+  await assertServed(second, PUBLIC, read(store.checkpoint!), 250);
+  expect(second.files('/log/staging')).toEqual([]);
+}
+
+const roots = new Map<number, Buffer>();
+/** Root of the whole growth when the branches part at `size`. */
+function rootAt(size: number): Buffer {
+  let root = roots.get(size);
+  if (!root) roots.set(size, (root = rootOfEntries([...entriesOf(0, size), ...entriesOf(size, 66_401, 1)])));
+  return root;
+}
+
+describe('killed before any system call, the next process', () => {
+  it.each<Survival>(['kill', 'cut', 'random'])('has all that was told, shows no smaller checkpoint, and never two roots for a size (%s)', async (survival) => {
+    for (let at = 1; at <= calls.length; at++) {
+      await crashAt(at, survival).catch((error: unknown) => { throw new Error(`killed before call ${at}, ${calls[at - 1]!.name} ${calls[at - 1]!.path}: ${String(error)}`, { cause: error }); });
+    }
+  });
+});
+
+describe('a disk that fails at any system call', () => {
+  it.each(['ENOSPC', 'EIO'])('with %s is told by a code, loses nothing, and the same call goes on when it is over', async (code) => {
+    for (let at = 1; at <= calls.length; at++) {
+      const disk = base.survivor('kill');
+      const witness = new Witness();
+      witness.watch(disk, CHECKPOINT);
+      disk.before = ({ number, path }) => { if (number === at) throw errno(code, path); };
+      const told: Told = { head: 0, published: 0 };
+      const codes: unknown[] = [];
+      const store = await live(disk, () => 0, told, (error) => {
+        if (!isAtsError(error, code === 'ENOSPC' ? 'ATS_LOG_DISK_FULL' : 'ATS_LOG_DISK_FAILED')) throw error;
+        codes.push(error.code);
+      });
+      expect([store.head.size, codes.length <= 1]).toEqual([66_401, true]);
+      expect(store.head.root).toEqual(rootAt(66_401));
+      // and what was told is durable although a sync failed before
+      const after = await LogStore.open({ dir: DIR }, disk.survivor('cut'));
+      expect(after.head).toEqual(store.head);
+      expect(read(after.checkpoint!).size).toBe(told.published);
+    }
+  });
+});
