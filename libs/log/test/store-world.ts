@@ -14,9 +14,12 @@ const signer = noteSigner(generateLogKey(ORIGIN).privateKey);
 export const sign = (head: TreeHead, origin = ORIGIN): Buffer => signNote(formatCheckpoint({ ...head, origin }), [signer]);
 export const read = (note: Buffer): Checkpoint => parseCheckpoint(parseNote(note).text);
 
-/** Entries of a history: the same ones up to `fork`, others from there on in each `branch`. */
+const branches: Buffer[][] = [];
+/** Entries of a history; each `branch` has others. */
 export function entriesOf(from: number, to: number, branch = 0): Buffer[] {
-  return Array.from({ length: to - from }, (_, i) => Buffer.from(`entry ${from + i} of ${branch} ${'.'.repeat((from + i) % 7)}`));
+  const made = (branches[branch] ??= []);
+  for (let i = made.length; i < to; i++) made.push(Buffer.from(`entry ${i} of ${branch} ${'.'.repeat(i % 7)}`));
+  return made.slice(from, to);
 }
 
 /** The root of entries, by the compact tree. */
