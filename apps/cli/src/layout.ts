@@ -8,6 +8,12 @@ export interface Layout {
   readonly deploymentFile: string;
   /** Ethereum key of the operator, 0x and hex. */
   readonly operatorKeyFile: string;
+  /** Store of the log, its key in the note format, and what verifies it. */
+  readonly logDir: string;
+  readonly logKeyFile: string;
+  readonly logVkeyFile: string;
+  /** Ethereum key that pays for anchors, 0x and hex. */
+  readonly anchorKeyFile: string;
   readonly endpointsFile: string;
   readonly reportFile: string;
   /** One file a running child. */
@@ -28,6 +34,7 @@ export interface Ports {
   readonly proofGate: number;
   readonly chainIndexer: number;
   readonly icingaSink: number;
+  readonly chainAnchor: number;
   /** One a household, in their order. */
   readonly edgeAgents: readonly number[];
 }
@@ -49,11 +56,15 @@ export function layoutOf({ home: given, portBase, households: count }: { home: s
     households,
     ports: {
       kafka: portBase, kafkaController: portBase + 1, registry: portBase + 2, registryManagement: portBase + 3, chain: portBase + 4, icinga: portBase + 5,
-      proofGate: portBase + 10, chainIndexer: portBase + 11, icingaSink: portBase + 12,
+      proofGate: portBase + 10, chainIndexer: portBase + 11, icingaSink: portBase + 12, chainAnchor: portBase + 13,
       edgeAgents: households.map((_, i) => portBase + 20 + i),
     },
     deploymentFile: join(home, 'deployment.json'),
     operatorKeyFile: join(home, 'keys/operator'),
+    logDir: join(home, 'log'),
+    logKeyFile: join(home, 'keys/log'),
+    logVkeyFile: join(home, 'keys/log.vkey'),
+    anchorKeyFile: join(home, 'keys/anchor'),
     endpointsFile: join(home, 'endpoints.json'),
     reportFile: join(home, 'report.json'),
     runDir: join(home, 'run'),
@@ -73,6 +84,7 @@ export function portUses({ ports, households }: Layout): { port: number; use: st
   const uses: Record<keyof typeof single, string> = {
     kafka: 'Kafka', kafkaController: "Kafka's controller", registry: 'the schema registry', registryManagement: "the registry's management",
     chain: 'the Ethereum node', icinga: 'the API of Icinga2', proofGate: 'proof-gate', chainIndexer: 'chain-indexer', icingaSink: 'icinga-sink',
+    chainAnchor: 'chain-anchor and the log',
   };
   return [
     ...Object.entries(single).map(([name, port]) => ({ port, use: uses[name as keyof typeof single] })),

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { repositoryRoot, startPart, type Part } from '#libs/stack';
 import type { Layout } from '../layout.js';
+import type { LogPlace } from './log.js';
 import { FAMILY, AGENT_STREAMS } from './policies.js';
 
 /** What the apps need to know of the parts they talk to. */
@@ -10,6 +11,7 @@ export interface Surroundings {
   readonly registryUrl: string;
   readonly rpcUrl: string;
   readonly icinga: { readonly url: string; readonly caFile: string; readonly sinkCredentialsFile: string };
+  readonly log: LogPlace;
   readonly logLevel: string;
   /** How long a state stands in Icinga2 without a newer one; the sink's own default when absent. */
   readonly freshnessSeconds?: number | undefined;
@@ -21,20 +23,32 @@ export interface AppStart {
   start(signal: AbortSignal): Promise<Part>;
 }
 
+/** The local chain is free and final within seconds: an entry waits this long at most before its anchor is sent. */
+const ANCHOR_SECONDS = 5;
 /** Longer than an app's own deadline to stop (libs/service STOP_DEADLINE_MS). */
 const STOP_SECONDS = 20;
 
 /** The apps that serve the whole deployment, in order of dependence. */
 export function serverApps(around: Surroundings): AppStart[] {
-  const { ports } = around.layout;
+  const { layout } = around;
+  const { ports } = layout;
   return [
     app(around, 'chain-indexer', ports.chainIndexer, { ATTESTREAM_CHAIN_RPC_URL: around.rpcUrl }),
-    app(around, 'proof-gate', ports.proofGate, { ATTESTREAM_GATE_MEMBER_FILE: join(around.layout.runDir, 'proof-gate.member') }),
+    app(around, 'proof-gate', ports.proofGate, { ATTESTREAM_GATE_MEMBER_FILE: join(layout.runDir, 'proof-gate.member') }),
+    app(around, 'chain-anchor', ports.chainAnchor, {
+      ATTESTREAM_LOG_DIR: layout.logDir,
+      ATTESTREAM_LOG_KEY_FILE: layout.logKeyFile,
+      ATTESTREAM_CHAIN_RPC_URLS: around.rpcUrl,
+      ATTESTREAM_ANCHOR_KEY_FILE: layout.anchorKeyFile,
+      ATTESTREAM_ANCHOR_JOURNAL_FILE: join(layout.dir('anchor'), `${around.log.logId.toString('hex')}.json`),
+      ATTESTREAM_ANCHOR_MAX_AGE_SECONDS: String(ANCHOR_SECONDS),
+      ATTESTREAM_ANCHOR_POLL_MS: '500',
+    }),
     app(around, 'icinga-sink', ports.icingaSink, {
       ATTESTREAM_ICINGA_URL: around.icinga.url,
       ATTESTREAM_ICINGA_CA_FILE: around.icinga.caFile,
       ATTESTREAM_ICINGA_CREDENTIALS_FILE: around.icinga.sinkCredentialsFile,
-      ATTESTREAM_SINK_MEMBER_FILE: join(around.layout.runDir, 'icinga-sink.member'),
+      ATTESTREAM_SINK_MEMBER_FILE: join(layout.runDir, 'icinga-sink.member'),
       ...(around.freshnessSeconds !== undefined && { ATTESTREAM_SINK_FRESHNESS_SECONDS: String(around.freshnessSeconds) }),
     }),
   ];

@@ -9,8 +9,9 @@ import type { Say } from '../say.js';
 import { edgeAgents, serverApps, type Surroundings } from './apps.js';
 import { ensureContracts } from './contracts.js';
 import { writeEndpoints } from './endpoints.js';
+import { ethereumKey } from './ethereum-key.js';
 import { ensureHousehold, type RegisteredHousehold } from './households.js';
-import { operatorKey } from './operator-key.js';
+import { ensureLog, type LogPlace } from './log.js';
 import { ensureParameterSet } from './parameters.js';
 import { ensureBaseline, policiesFor, type Baseline } from './policies.js';
 
@@ -22,6 +23,7 @@ export interface Stack {
   readonly codec: EventCodec;
   readonly icinga: IcingaPart;
   readonly deployment: Deployment;
+  readonly log: LogPlace;
   readonly parameters: ParameterSet;
   readonly baseline: Baseline;
   readonly households: readonly RegisteredHousehold[];
@@ -56,9 +58,9 @@ export async function bringUp({ layout, supervisor, logLevel, freshnessSeconds, 
   ] as const);
   signal.throwIfAborted();
 
-  say('topics, schemas, contracts, households');
+  say('topics, schemas, contracts, households, the log');
   const rpcUrl = anvil.url;
-  const key = operatorKey(layout.operatorKeyFile);
+  const key = ethereumKey(layout.operatorKeyFile);
   const kafka = connectKafka({ brokers: [kafkaPart.brokers], clientId: 'attestream-cli', log: { info: say, warn: say } });
   const [schemaIds, deployment] = await allOrFirstError([
     registerSchemas(registry.url),
@@ -68,18 +70,19 @@ export async function bringUp({ layout, supervisor, logLevel, freshnessSeconds, 
   signal.throwIfAborted();
   const chain = { rpcUrl, key, deployment };
   const parameters = await ensureParameterSet({ ...chain, schemaIds, policies: policiesFor(baseline) });
+  const log = await ensureLog({ layout, ...chain });
   const { epochSeconds } = parameters.statements[0]!;
   const households = await allOrFirstError([...layout.households, ATTACKER].map((name) => ensureHousehold({ layout, name, epochSeconds, ...chain })));
   signal.throwIfAborted();
 
-  const around: Surroundings = { layout, brokers: kafkaPart.brokers, registryUrl: registry.url, rpcUrl, icinga, logLevel, freshnessSeconds };
+  const around: Surroundings = { layout, brokers: kafkaPart.brokers, registryUrl: registry.url, rpcUrl, icinga, log, logLevel, freshnessSeconds };
   writeEndpoints({ ...around, icinga, deployment, supervisor });
   say('starting the apps');
   // At once: each waits by itself for what it needs.
   await allOrFirstError([...serverApps(around), ...edgeAgents(around)].map(({ name, start }) => supervisor.run(name, start)));
   writeEndpoints({ ...around, icinga, deployment, supervisor });
   return {
-    layout, supervisor, kafka, codec: EventCodec.fromIds(schemaIds), icinga, deployment, parameters, baseline, startedAt,
+    layout, supervisor, kafka, codec: EventCodec.fromIds(schemaIds), icinga, deployment, log, parameters, baseline, startedAt,
     households: households.slice(0, -1), attacker: households.at(-1)!,
   };
 }

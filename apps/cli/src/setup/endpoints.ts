@@ -5,7 +5,7 @@ import { ATTACKER, type Layout } from '../layout.js';
 import type { Surroundings } from './apps.js';
 
 /** Writes `endpoints.json`: where a reader with kcat, cast and curl finds everything. Credentials stay in files of mode 0600, which it names. */
-export function writeEndpoints({ layout, brokers, registryUrl, rpcUrl, icinga, deployment, supervisor }:
+export function writeEndpoints({ layout, brokers, registryUrl, rpcUrl, icinga, deployment, log, supervisor }:
   Omit<Surroundings, 'icinga'> & { icinga: IcingaPart; deployment: Deployment; supervisor: Supervisor }): void {
   const { ports } = layout;
   writeJson(layout.endpointsFile, {
@@ -15,8 +15,9 @@ export function writeEndpoints({ layout, brokers, registryUrl, rpcUrl, icinga, d
     registry: { url: registryUrl },
     chain: { rpcUrl, ...deployment, operatorKeyFile: layout.operatorKeyFile },
     icinga: { url: icinga.url, caFile: icinga.caFile, viewerCredentialsFile: icinga.viewerCredentialsFile, sinkCredentialsFile: icinga.sinkCredentialsFile },
+    log: { url: log.url, origin: log.origin, vkeyFile: layout.logVkeyFile, directory: layout.logDir },
     apps: Object.fromEntries([
-      ['chain-indexer', ports.chainIndexer], ['proof-gate', ports.proofGate], ['icinga-sink', ports.icingaSink],
+      ['chain-indexer', ports.chainIndexer], ['proof-gate', ports.proofGate], ['icinga-sink', ports.icingaSink], ['chain-anchor', ports.chainAnchor],
       ...ports.edgeAgents.map((port, i) => [`edge-agent-${layout.households[i]}`, port] as const),
     ].map(([name, port]) => [name, { url: `http://127.0.0.1:${port}` }])),
     households: Object.fromEntries([...layout.households, ATTACKER].map((name) => [name, layout.household(name)])),
@@ -32,6 +33,8 @@ interface Endpoints {
   registry: { url: string };
   chain: Deployment & { rpcUrl: string; operatorKeyFile: string };
   icinga: Pick<IcingaPart, 'url' | 'caFile' | 'viewerCredentialsFile' | 'sinkCredentialsFile'>;
+  /** `vkeyFile` verifies its checkpoints; `directory` is the store, what is served lies in its `public`. */
+  log: { url: string; origin: string; vkeyFile: string; directory: string };
   apps: Record<string, { url: string }>;
   households: Record<string, ReturnType<Layout['household']>>;
   logs: Record<string, string | undefined>;

@@ -10,10 +10,23 @@ export interface Snapshot {
   readonly states: Record<ServiceState, number> | undefined;
   /** From the broker's timestamp of the source record to Icinga2's acceptance of the check. */
   readonly latency: Latency | undefined;
+  /** Undefined while chain-anchor has not answered yet. */
+  readonly log: LogFigures | undefined;
   readonly parts: readonly PartStatus[];
   /** What apps wait for, by app. */
   readonly waiting: ReadonlyMap<string, string>;
   readonly messages: readonly string[];
+}
+
+/** What chain-anchor says of the log. */
+export interface LogFigures {
+  readonly size: number;
+  /** Under the published checkpoint. */
+  readonly published: number;
+  /** Under the newest anchor in a finalized block. */
+  readonly anchored: number;
+  /** From the broker's timestamp of the source record to the finalized anchor of its entry. */
+  readonly timeToAnchor: Latency | undefined;
 }
 
 export interface Latency {
@@ -24,7 +37,7 @@ export interface Latency {
 const SOURCES = ['telemetry', 'bci-intent'] as const;
 
 /** The table as lines of text, none longer than `columns`. */
-export function frame({ seconds, totals, chainBlocks, states, latency, parts, waiting, messages }: Snapshot, columns: number): string[] {
+export function frame({ seconds, totals, chainBlocks, states, latency, log, parts, waiting, messages }: Snapshot, columns: number): string[] {
   const count = (counts: ReadonlyMap<string, number>, topic: string) => counts.get(topic) ?? 0;
   const events = SOURCES.map((topic) => {
     const reasons = totals.rejected.get(topic) ?? new Map<string, number>();
@@ -48,6 +61,8 @@ export function frame({ seconds, totals, chainBlocks, states, latency, parts, wa
     '',
     `  Icinga2        ${states === undefined ? 'does not answer' : Object.entries(states).filter(([state, n]) => state !== 'PENDING' || n > 0).map(([state, n]) => `${state} ${n}`).join('   ')}`,
     `  to Icinga2     ${latency === undefined ? 'nothing yet' : `p50 ${seconds1(latency.p50)} s   p99 ${seconds1(latency.p99)} s   from the broker's timestamp`}`,
+    `  log            ${log === undefined ? 'nothing yet' : `${log.size} entries   ${log.published} published   ${log.anchored} anchored and final`}`,
+    `  to the anchor  ${log?.timeToAnchor === undefined ? 'nothing yet' : `p50 ${seconds1(log.timeToAnchor.p50)} s   p99 ${seconds1(log.timeToAnchor.p99)} s   from the broker's timestamp`}`,
     '',
     `    ${'part'.padEnd(22)}${'pid'.padStart(8)}${'restarts'.padStart(10)}`,
     ...partLines,
@@ -57,7 +72,7 @@ export function frame({ seconds, totals, chainBlocks, states, latency, parts, wa
 }
 
 /** The same in one line, for a terminal that is none. */
-export function summary({ seconds, totals, states, latency, parts }: Snapshot): string {
+export function summary({ seconds, totals, states, latency, log, parts }: Snapshot): string {
   const sum = (counts: Iterable<number>) => [...counts].reduce((total, n) => total + n, 0);
   const refused = [...totals.rejected.values()].flatMap((reasons) => [...reasons]);
   return [
@@ -67,6 +82,7 @@ export function summary({ seconds, totals, states, latency, parts }: Snapshot): 
     `refused ${sum(refused.map(([, n]) => n))}${refused.length > 0 ? ` (${refused.map(([reason, n]) => `${reason} ${n}`).join(', ')})` : ''}`,
     `Icinga2 ${states === undefined ? '-' : Object.entries(states).filter(([, n]) => n > 0).map(([state, n]) => `${state} ${n}`).join(', ') || 'empty'}`,
     ...(latency === undefined ? [] : [`to Icinga2 p50 ${seconds1(latency.p50)} s`]),
+    ...(log === undefined ? [] : [`log ${log.size}, anchored ${log.anchored}${log.timeToAnchor === undefined ? '' : ` in p50 ${seconds1(log.timeToAnchor.p50)} s`}`]),
     `parts ${parts.filter(({ state }) => state === 'up').length} of ${parts.length} up, ${sum(parts.map(({ restarts }) => restarts))} restarts`,
   ].join(' | ');
 }
