@@ -61,7 +61,7 @@ export const nodeDisk: Disk = {
 
 /** The errno's name of a failed system call. */
 export function errnoOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' ? error.code : undefined; // no instanceof: a test's Error is of another realm
 }
 
 /** What a caller of the store sees of a failed system call. */
