@@ -46,7 +46,7 @@ function figures({ entries, verdicts: by, proofsVerified, size, unanchored, chec
   const refused = Object.entries(by).reduce((sum, [verdict, n]) => (verdict === 'VERIFIED' || verdict === 'RECORDED' ? sum : sum + n), 0);
   const all: [string, string][] = [
     [number(entries), 'entries looked at'], [number(by.VERIFIED ?? 0), 'events proven'], [number(refused), 'messages refused'], [number(proofsVerified), 'proofs verified again'],
-    [`${number(size - unanchored)} of ${number(size)}`, 'entries on the chain'], [number(anchors.length), 'checkpoints'], [number(streams.length), 'streams of devices'],
+    [number(size - unanchored), `of ${count(size, 'entry', 'entries')} covered by the chain`], [number(anchors.length), 'checkpoints'], [number(streams.length), 'streams of devices'],
   ];
   return html`<div class="figures">${all.map(([value, label]) => html`<div class="figure"><b>${value}</b><span>${label}</span></div>`)}</div>`;
 }
@@ -126,7 +126,7 @@ function sentence(text: string): string {
 
 function share(n: number, all: number): string {
   const percent = all === 0 ? 0 : (100 * n) / all;
-  return percent > 0 && percent < 0.1 ? 'below 0.1 %' : `${percent.toFixed(1)} %`;
+  return percent > 0 && percent < 0.1 ? '< 0.1 %' : `${percent.toFixed(1)} %`;
 }
 
 /** Enough of a hash to find it again; the whole is its title. */

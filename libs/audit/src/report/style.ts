@@ -7,16 +7,16 @@ export const STYLE = `
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif; }
 main { max-width: 68rem; margin: 0 auto; padding: 1.5rem 1.25rem 4rem; }
-h1 { font-size: 1.05rem; font-weight: 600; color: var(--quiet); margin: 0 0 1rem; }
+h1 { font-size: 1.05rem; font-weight: 600; color: var(--quiet); margin: 0 0 1rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.2rem; margin: 2.75rem 0 .75rem; }
 p { margin: .5rem 0; max-width: 46rem; }
 .quiet { color: var(--quiet); }
-.verdict { border-radius: 14px; padding: 1.1rem 1.4rem; font-size: 1.4rem; line-height: 1.35; font-weight: 600; display: flex; gap: .9rem; align-items: flex-start; }
+p.verdict { max-width: none; } .verdict { border-radius: 14px; padding: 1.1rem 1.4rem; font-size: 1.4rem; line-height: 1.35; font-weight: 600; display: flex; gap: .9rem; align-items: flex-start; }
 .verdict .sign { flex: none; width: 2rem; height: 2rem; border-radius: 50%; display: grid; place-items: center; color: var(--paper); font-size: 1.15rem; margin-top: .05rem; }
 .holds { background: var(--good-paper); } .holds .sign { background: var(--good); }
 .violated { background: var(--bad-paper); } .violated .sign { background: var(--bad); }
 .unchecked { background: var(--open-paper); } .unchecked .sign { background: var(--open); }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .75rem; margin-top: 1rem; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(8rem, 1fr)); gap: .75rem; margin-top: 1rem; }
 .figure { background: var(--card); border-radius: 12px; padding: .8rem 1rem; }
 .figure b { display: block; font-size: 1.55rem; line-height: 1.2; font-variant-numeric: tabular-nums; }
 .figure span { color: var(--quiet); font-size: .88rem; }

@@ -62,10 +62,10 @@ function label(ms: number, span: number): string {
   return span <= 24 * 60 * MINUTE_MS ? text.slice(11, 16) : text.slice(0, 10);
 }
 
-/** The next of 2, 4, 6, 8, 10, 20, 40, ... at or above: half of it is whole too. */
+/** A round number at or above; half of it is whole too. */
 function niceMax(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
-  return [2, 4, 6, 8, 10].map((factor) => factor * power).find((candidate) => candidate >= value) ?? 20 * power;
+  return (power === 1 ? [2, 4, 6, 8, 10] : [1, 2, 3, 4, 5, 6, 8, 10]).find((factor) => factor * power >= value)! * power;
 }
 
 function f(value: number): string {

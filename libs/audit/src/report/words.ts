@@ -22,8 +22,9 @@ export const VERDICT_WORDS: Readonly<Record<Verdict, string>> = {
 };
 
 /** The audit in one sentence. */
-export function headline({ outcome, entries, range, failureCount, unchecked, failuresByCode }: AuditReport): string {
-  const all = `${count(entries, 'entry', 'entries')} from ${number(range.from)} to ${number(range.to)}`;
+export function headline({ outcome, entries, range, size, topic, failureCount, unchecked, failuresByCode }: AuditReport): string {
+  const whole = range.from === 0 && range.to === size && topic === null;
+  const all = whole ? `all ${count(entries, 'entry', 'entries')}` : `${count(entries, 'entry', 'entries')}${topic === null ? '' : ` of ${topic}`} from ${number(range.from)} to ${number(range.to)}`;
   if (outcome === 'holds') return `Everything holds: ${all} are what the records, the rules and the chain say.`;
   if (outcome === 'unchecked') return `Nothing wrong was found in ${all}, but ${count(unchecked.length, 'thing', 'things')} could not be checked.`;
   const kinds = Object.keys(failuresByCode).length;
