@@ -1,5 +1,8 @@
-import { LogStore } from '../src/store/log-store.js';
 import { isAtsError } from '#libs/errors';
+import type { TreeHead } from '../src/rfc6962.js';
+import { rootFromTiles } from '../src/tree-from-tiles.js';
+import type { Disk } from '../src/store/disk.js';
+import { LogStore } from '../src/store/log-store.js';
 import { errno, Killed, ModelDisk, type Call, type Survival } from './store-model-disk.js';
 import { assertServed, entriesOf, ORIGIN, randomOf, read, rootOfEntries, sign, Witness } from './store-world.js';
 
@@ -8,11 +11,11 @@ const PUBLIC = '/log/public';
 const CHECKPOINT = '/log/public/checkpoint';
 
 /** Sizes that the log grows to: within a tile, twice, over its end by two and a bit, within again; `+` publishes. At 65,536 a tile of level 1 is full. */
-const GROWTH = ['65290', '65295+', '65530+', '66060+', '66061+'];
+const GROWTH = ['65290', '65295+', '65530+', '65800+', '65801+'];
 const START = 65_285;
-const END = 66_061;
+const END = 65_801;
 /** Tiles from here on are looked at in full: what a crash can have touched. */
-const FIRST_TILE = 254;
+const FIRST_TILE = 255;
 
 /** A log, published; made once. */
 async function grown(): Promise<ModelDisk> {
@@ -141,3 +144,63 @@ describe('a disk that fails at any system call', () => {
     }
   });
 });
+
+it('two writers that no lock holds apart: stopped before any system call, the one that wakes cannot make a second tree', async () => {
+  for (let at = 1; ; at++) {
+    const disk = base.survivor('kill');
+    disk.without.add('lock');
+    let woken = (): void => {};
+    const asleep = new Promise<void>((resolve) => { woken = resolve; });
+    let fellAsleep = (): void => {};
+    const isAsleep = new Promise<boolean>((resolve) => { fellAsleep = () => resolve(true); });
+    // only the first writer's calls come through this view
+    const view = sleeping(disk, at, () => { fellAsleep(); return asleep; });
+    const heads = new Map<number, string>();
+    const tell = ({ size, root }: TreeHead): void => {
+      const known = heads.get(size) ?? root.toString('hex');
+      if (known !== root.toString('hex')) throw new Error(`two roots for ${size} entries, asleep before call ${at}`);
+      heads.set(size, known);
+    };
+    const first = (async () => {
+      const store = await LogStore.open({ dir: DIR }, view);
+      for (const size of [65_600, 66_100, 66_200]) {
+        tell(await store.append(entriesOf(store.head.size, size), BigInt(size)));
+        await store.publish(sign(store.head));
+      }
+    })().then(() => undefined, (error: unknown) => error);
+    if (await Promise.race([isAsleep, first.then(() => false)]) === false) {
+      expect(at).toBeGreaterThan(100);
+      return; // it has no more calls
+    }
+    // the other one finds what the stopped one left, and goes on with other entries
+    const store = await LogStore.open({ dir: DIR }, disk);
+    tell(store.head);
+    tell(await store.append(entriesOf(store.head.size, store.head.size + 550, 1), 1_000_000n));
+    await store.publish(sign(store.head));
+    const { size, root } = store.head;
+    woken();
+    const refused = await first;
+    if (refused !== undefined && !isAtsError(refused)) throw refused;
+    // what the second one committed stands, whoever is seen at the moment
+    expect(await rootFromTiles(size, store.tiles)).toEqual(root);
+  }
+});
+
+/** The same disk, seen by a process that falls asleep before its system call `at`. */
+function sleeping(disk: ModelDisk, at: number, sleep: () => Promise<void>): Disk {
+  let calls = 0;
+  const maybe = async (): Promise<void> => { if (++calls === at) await sleep(); };
+  const before = <A extends unknown[], T>(call: (...args: A) => Promise<T>) => async (...args: A): Promise<T> => {
+    await maybe();
+    return await call(...args);
+  };
+  return {
+    create: before(async (path: string) => {
+      const file = await disk.create(path);
+      return { write: before((bytes: Buffer) => file.write(bytes)), sync: before(() => file.sync()), close: before(() => file.close()) };
+    }),
+    link: before((from: string, to: string) => disk.link(from, to)), rename: before((from: string, to: string) => disk.rename(from, to)),
+    remove: before((path: string) => disk.remove(path)), mkdir: before((path: string) => disk.mkdir(path)), rmdir: before((path: string) => disk.rmdir(path)),
+    syncFolder: before((path: string) => disk.syncFolder(path)), read: (path) => disk.read(path), list: (path) => disk.list(path), lock: (path) => disk.lock(path),
+  };
+}

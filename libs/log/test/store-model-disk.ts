@@ -23,11 +23,13 @@ export class ModelDisk implements Disk {
   before: (call: Call) => void = () => {};
   /** Called after each system call that took effect. */
   after: (call: Call) => void = () => {};
+  /** Bytes that fit; a write that does not is cut short, as the kernel does. */
+  capacity = Infinity;
   /** Rules broken on purpose. */
   readonly without = new Set<'file sync' | 'folder sync' | 'lock'>();
   /** The process was killed. */
   dead = false;
-  #locked = false;
+  readonly #locked = new Set<string>();
 
   constructor(private readonly root = new Folder()) {}
 
@@ -88,7 +90,11 @@ export class ModelDisk implements Disk {
       return made;
     });
     return {
-      write: (bytes) => this.#call('write', path, () => { file.live = Buffer.concat([file.live, bytes]); }, () => { file.live = Buffer.concat([file.live, bytes.subarray(0, bytes.length / 2)]); }),
+      write: (bytes) => this.#call('write', path, () => {
+        const room = this.capacity - this.#used();
+        file.live = Buffer.concat([file.live, bytes.subarray(0, Math.max(0, room))]);
+        if (room < bytes.length) throw errno('ENOSPC', path);
+      }, () => { file.live = Buffer.concat([file.live, bytes.subarray(0, bytes.length / 2)]); }),
       sync: () => this.#call('sync', path, () => { if (!this.without.has('file sync')) file.durable = file.live; }),
       close: () => this.#call('close', path, () => {}),
     };
@@ -163,9 +169,9 @@ export class ModelDisk implements Disk {
 
   async lock(path: string): Promise<FolderLock> {
     this.#alive();
-    if (this.#locked && !this.without.has('lock')) throw new AtsError('ATS_LOG_LOCKED', path);
-    this.#locked = true;
-    return { release: async () => { this.#locked = false; } };
+    if (this.#locked.has(path) && !this.without.has('lock')) throw new AtsError('ATS_LOG_LOCKED', path);
+    this.#locked.add(path);
+    return { release: async () => void this.#locked.delete(path) };
   }
 
   async #call<T>(name: string, path: string, effect: () => T, half?: () => void): Promise<T> {
@@ -183,6 +189,15 @@ export class ModelDisk implements Disk {
     const result = effect();
     this.after(call);
     return result;
+  }
+
+  /** What has a name in memory; a file counts once. */
+  #used(): number {
+    if (this.capacity === Infinity) return 0;
+    const files = new Set<File>();
+    const walk = (folder: Folder): void => { for (const node of folder.live.values()) if (node instanceof File) files.add(node); else walk(node); };
+    walk(this.root);
+    return [...files].reduce((sum, { live }) => sum + live.length, 0);
   }
 
   #alive(): void {
