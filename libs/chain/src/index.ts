@@ -20,4 +20,5 @@ export { parameterSetHash, publishParameterSet, type PublishParameters, type Pub
 export {
   RegistryProjection, type Membership, type PublishedParameters, type RegistryBlock, type RegistryTree,
 } from './registry-projection.js';
+export { REGISTRY_TOPICS } from './registry-events.js';
 export { TransactionReverted, addressOf, type Sender } from './transactions.js';
