@@ -16,6 +16,7 @@ export interface Layout {
   readonly anchorKeyFile: string;
   readonly endpointsFile: string;
   readonly reportFile: string;
+  readonly auditFile: string;
   /** One file a running child. */
   readonly runDir: string;
   /** Folder of a part's data. */
@@ -67,6 +68,7 @@ export function layoutOf({ home: given, portBase, households: count }: { home: s
     anchorKeyFile: join(home, 'keys/anchor'),
     endpointsFile: join(home, 'endpoints.json'),
     reportFile: join(home, 'report.json'),
+    auditFile: join(home, 'audit.json'),
     runDir: join(home, 'run'),
     dir: (part) => join(home, part),
     logFile: (part) => join(home, 'logs', `${part}.log`),

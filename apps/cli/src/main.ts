@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { AUDIT_USAGE, isAuditCommand, runAuditCommand } from './audit/commands.js';
 import { runInBackground, tellForeground } from './background.js';
 import { config } from './config.js';
 import { layoutOf } from './layout.js';
@@ -17,9 +18,17 @@ const USAGE = `usage: attestream COMMAND
   stop           stop what --keep left running
   reset          forget all data
 
+${AUDIT_USAGE}
 `;
 
 async function main(): Promise<number> {
+  const [name, ...args] = process.argv.slice(2);
+  if (isAuditCommand(name)) {
+    return await runAuditCommand(name, args, {
+      layout: () => layoutOf(config.load()), say: (line) => void process.stdout.write(`${line}\n`), fail: complain,
+      signal: stopSignal((line) => void process.stderr.write(`${line}\n`)),
+    });
+  }
   const { values: flags, positionals: [command, ...rest] } = parseArgs({
     allowPositionals: true,
     options: {
@@ -71,6 +80,10 @@ function stopSignal(say: (line: string) => void): AbortSignal {
 try {
   process.exitCode = await main();
 } catch (error) {
-  process.stderr.write(`${oneLine(error)}\n`);
+  complain(error);
   process.exitCode = 1;
+}
+
+function complain(error: unknown): void {
+  process.stderr.write(`${oneLine(error)}\n`);
 }

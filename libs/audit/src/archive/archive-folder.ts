@@ -99,12 +99,13 @@ export class ArchiveFile {
  * @returns SHA-256 of the list of sums: the name of exactly this archive.
  * @throws AtsError ATS_ARCHIVE_INVALID when there is no list, ATS_ARCHIVE_DAMAGED naming the file
  */
-export async function verifySums(dir: string, onProgress?: (files: number) => void): Promise<Buffer> {
+export async function verifySums(dir: string, onProgress?: (files: number, total: number) => void): Promise<Buffer> {
   const list = join(dir, SUMS_FILE);
   if (!existsSync(list)) throw new AtsError('ATS_ARCHIVE_INVALID', `${dir} has no ${SUMS_FILE}`);
-  let files = 0;
+  let total = 0;
+  for await (const _line of linesOf(list)) total++;
   const seen = new Set<string>();
-  for await (const line of createInterface({ input: createReadStream(list), crlfDelay: Infinity })) {
+  for await (const line of linesOf(list)) {
     const [, sum, path] = /^([0-9a-f]{64}) {2}(?!\/)(.+)$/.exec(line) ?? [];
     if (sum === undefined || path === undefined || path.split('/').includes('..')) throw damaged(`${SUMS_FILE} has a line that is none: ${JSON.stringify(line.slice(0, 80))}`);
     if (seen.has(path)) throw damaged(`${SUMS_FILE} names ${path} twice`);
@@ -113,10 +114,14 @@ export async function verifySums(dir: string, onProgress?: (files: number) => vo
       throw damaged(`${path} can't be read: ${cause instanceof Error ? cause.message : String(cause)}`);
     });
     if (found.toString('hex') !== sum) throw damaged(`${path} has changed`);
-    onProgress?.(++files);
+    onProgress?.(seen.size, total);
   }
   for await (const path of filesOf(dir)) if (path !== SUMS_FILE && !seen.has(path)) throw damaged(`${path} does not belong to it`);
   return await sumOf(list);
+}
+
+function linesOf(file: string): AsyncIterable<string> {
+  return createInterface({ input: createReadStream(file), crlfDelay: Infinity });
 }
 
 async function sumOf(file: string): Promise<Buffer> {

@@ -1,5 +1,5 @@
 import { AtsError } from '#libs/errors';
-import { entriesPath, noteVerifier, openCheckpoint, rootFromTiles, TILE_WIDTH, tilePath, tileWidth, type TileSource } from '#libs/log';
+import { entriesPath, rootFromTiles, TILE_WIDTH, tilePath, tileWidth, type Checkpoint, type TileSource } from '#libs/log';
 import type { ArchiveFolder } from './archive-folder.js';
 
 /** Where the log's served folder lies in the archive. */
@@ -8,35 +8,26 @@ export const LOG_FOLDER = 'log';
 /** Tiles that are under way at once: HTTP has its round trips. */
 const AT_ONCE = 16;
 
-export interface LogExport {
-  log: { checkpoint(): Promise<Buffer>; tiles: TileSource };
-  vkey: string;
-  onProgress?: (done: number, total: number) => void;
-}
-
 /**
- * Copies what a server of the log serves for its checkpoint: the note, every tile of that tree and every entry bundle, byte for byte, as tlog-tiles names them.
- * @throws AtsError of the note when the key did not sign it, ATS_TILE_CORRUPT when the tiles lead to another root
+ * Copies what a server of the log serves for a checkpoint: the note, every tile of that tree and every entry bundle, byte for byte, as tlog-tiles names them.
+ * @throws AtsError ATS_TILE_CORRUPT when the tiles lead to another root
  */
-export async function exportLog(folder: ArchiveFolder, { log, vkey, onProgress }: LogExport): Promise<{ origin: string; size: number; root: Buffer }> {
-  const note = await log.checkpoint();
-  const { origin, size, root } = openCheckpoint(note, noteVerifier(vkey));
+export async function exportLog(folder: ArchiveFolder, tiles: TileSource, { origin, size, root, note }: Checkpoint & { note: Buffer }, onProgress?: (done: number, total: number) => void): Promise<void> {
   const work = tilesOf(size);
   const total = Math.ceil(size / TILE_WIDTH);
   let done = 0;
   const copy = async () => {
     for (const { level, index, width } of work) {
       if (level === 'entries') {
-        await folder.put(`${LOG_FOLDER}/${entriesPath(index, width)}`, await log.tiles.entries(index, width));
+        await folder.put(`${LOG_FOLDER}/${entriesPath(index, width)}`, await tiles.entries(index, width));
         onProgress?.(++done, total);
-      } else await folder.put(`${LOG_FOLDER}/${tilePath(level, index, width)}`, await log.tiles.tile(level, index, width));
+      } else await folder.put(`${LOG_FOLDER}/${tilePath(level, index, width)}`, await tiles.tile(level, index, width));
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, copy)); // one iterator for all of them
   await folder.put(`${LOG_FOLDER}/checkpoint`, note);
-  const computed = await rootFromTiles(size, log.tiles);
+  const computed = await rootFromTiles(size, tiles);
   if (!computed.equals(root)) throw new AtsError('ATS_TILE_CORRUPT', `the tiles of ${origin} lead to another root than its checkpoint of size ${size}`);
-  return { origin, size, root };
 }
 
 /** Every tile and bundle of a tree, one at a time. */

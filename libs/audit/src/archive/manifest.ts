@@ -13,6 +13,8 @@ const manifestSchema = z.strictObject({
   schema: z.literal('attestream/archive/1'),
   createdAt: z.string(),
   log: z.strictObject({ origin: z.string(), size: z.int().nonnegative(), root: hash }),
+  /** Leaves whose records are here, [from, to). */
+  range: z.strictObject({ from: z.int().nonnegative(), to: z.int().nonnegative() }),
   /** The block whose hash proves the chain's part. */
   head: z.strictObject({ number: z.int().nonnegative(), hash: z.string().regex(/^0x[0-9a-f]{64}$/) }),
   partitions: z.array(z.strictObject({

@@ -14,6 +14,7 @@ import { RecordArchive } from './record-archive.js';
 
 /** Everything that an audit reads, out of one folder. */
 export interface Archive {
+  readonly dir: string;
   readonly manifest: ArchiveManifest;
   /** SHA-256 of the list of sums: names exactly this archive. */
   readonly id: Buffer;
@@ -31,7 +32,7 @@ export interface Archive {
  * @param blockHash of the archive's last block, from a source that the auditor trusts; without it the chain is the archive's own word
  * @throws AtsError ATS_ARCHIVE_INVALID, ATS_ARCHIVE_DAMAGED, ATS_ARCHIVE_CHAIN_INVALID, ATS_ARCHIVE_UNANCHORED, ATS_DEPLOYMENT_INVALID
  */
-export async function openArchive(folder: string, { blockHash, onProgress }: { blockHash?: Buffer | undefined; onProgress?: (files: number) => void } = {}): Promise<Archive> {
+export async function openArchive(folder: string, { blockHash, onProgress }: { blockHash?: Buffer | undefined; onProgress?: (files: number, total: number) => void } = {}): Promise<Archive> {
   const dir = resolve(folder);
   const id = await verifySums(dir, onProgress);
   const manifest = readManifest(dir);
@@ -40,7 +41,7 @@ export async function openArchive(folder: string, { blockHash, onProgress }: { b
   const logDir = join(dir, LOG_FOLDER);
   return {
     manifest, id, deployment, chain,
-    records: new RecordArchive(dir, manifest.partitions),
+    dir, records: new RecordArchive([{ dir, partitions: manifest.partitions }]),
     log: { checkpoint: () => readFile(join(logDir, 'checkpoint')), tiles: new DirectoryTiles(logDir) },
     vkey: (await readFile(join(dir, 'log.vkey'), 'utf8')).trim(),
     schemas: async (schemaId) => {
@@ -50,4 +51,19 @@ export async function openArchive(folder: string, { blockHash, onProgress }: { b
     },
     circuitsFolder: join(dir, 'circuits'),
   };
+}
+
+/**
+ * The records of archives that continue each other: each begins with the entry behind the last of the one before. Log and chain are the newest one's, which has all of both.
+ * @throws AtsError ATS_ARCHIVE_INVALID when they do not
+ */
+export function joinArchives(archives: readonly Archive[]): { records: RecordArchive; range: ArchiveManifest['range'] } {
+  archives.forEach(({ dir, manifest: { range, log } }, i) => {
+    const before = archives[i - 1]?.manifest;
+    const begins = before?.range.to ?? 0;
+    if (range.from !== begins || (before !== undefined && before.log.origin !== log.origin)) {
+      throw new AtsError('ATS_ARCHIVE_INVALID', `${dir} begins with entry ${range.from} of ${log.origin}, expected was entry ${begins} of ${before?.log.origin ?? log.origin}`, { todo: 'Name archives that continue each other, in order, from entry 0 on: verdicts depend on what came before.' });
+    }
+  });
+  return { records: new RecordArchive(archives.map(({ dir, manifest: { partitions } }) => ({ dir, partitions }))), range: { from: 0, to: archives.at(-1)!.manifest.range.to } };
 }

@@ -53,29 +53,41 @@ export async function exportRecords(folder: ArchiveFolder, source: RecordReader,
   return { topic, partition, from: String(from), to: String(to), segments };
 }
 
-/** The records of an archive, as a reader of the topics finds them. */
-export class RecordArchive {
-  readonly #partitions: ReadonlyMap<string, ArchivedPartition>;
+/** Partitions of one archive, and where its files are. */
+export interface ArchivedRecords { dir: string; partitions: readonly ArchivedPartition[] }
 
-  constructor(private readonly dir: string, partitions: readonly ArchivedPartition[]) {
-    this.#partitions = new Map(partitions.map((one) => [`${one.topic}/${one.partition}`, one]));
+/** The records of an archive, or of several that continue each other, as a reader of the topics finds them. */
+export class RecordArchive {
+  readonly #places = new Map<string, { from: bigint; to: bigint; segments: (Segment & { dir: string })[] }>();
+
+  /** @throws AtsError ATS_ARCHIVE_INVALID when an archive does not begin where the one before it ends */
+  constructor(archives: readonly ArchivedRecords[]) {
+    for (const { dir, partitions } of archives) {
+      for (const { topic, partition, from, to, segments } of partitions) {
+        const place = `${topic}/${partition}`;
+        const own = { from: BigInt(from), to: BigInt(to), segments: segments.map((segment) => ({ ...segment, dir })) };
+        const known = topic === 'audit-log' ? undefined : this.#places.get(place); // each has all of audit-log
+        if (known !== undefined && known.to !== own.from) throw new AtsError('ATS_ARCHIVE_INVALID', `${place} of ${dir} begins at ${own.from}, the archive before it ends at ${known.to}`, { todo: 'Name archives that continue each other, in order.' });
+        this.#places.set(place, known === undefined ? own : { from: known.from, to: own.to, segments: [...known.segments, ...own.segments] });
+      }
+    }
   }
 
-  /** What the archive has of the partition; nothing of one that it does not name. */
+  /** What there is of the partition; nothing of one that no archive names. */
   async bounds(topic: string, partition: number): Promise<{ from: bigint; to: bigint }> {
-    const { from, to } = this.#partitions.get(`${topic}/${partition}`) ?? { from: '0', to: '0' };
-    return { from: BigInt(from), to: BigInt(to) };
+    const { from, to } = this.#places.get(`${topic}/${partition}`) ?? { from: 0n, to: 0n };
+    return { from, to };
   }
 
   /** @throws AtsError ATS_ARCHIVE_DAMAGED when the offsets of a file do not rise, or its records are not as many as the manifest says */
   async *read(topic: string, partition: number, from: bigint, to: bigint): AsyncGenerator<KafkaRecord, void, undefined> {
-    const segments = this.#partitions.get(`${topic}/${partition}`)?.segments ?? [];
-    for (const [i, { file, from: first, records }] of segments.entries()) {
+    const segments = this.#places.get(`${topic}/${partition}`)?.segments ?? [];
+    for (const [i, { dir, file, from: first, records }] of segments.entries()) {
       const next = segments[i + 1];
       if ((next !== undefined && BigInt(next.from) <= from) || BigInt(first) >= to) continue;
       let last = BigInt(first) - 1n;
       let count = 0;
-      for await (const frames of readFrames(join(this.dir, file), prefixedLength)) {
+      for await (const frames of readFrames(join(dir, file), prefixedLength)) {
         for (const { bytes } of frames) {
           const offset = frameOffset(bytes);
           if (offset <= last) throw damaged(`${file}: offset ${offset} comes after ${last}`);

@@ -1,18 +1,22 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { FinalizedChain, JsonRpc, RegistryProjection, type Deployment } from '#libs/chain';
+import { JsonRpc, RegistryProjection, type Deployment } from '#libs/chain';
 import { isAtsError } from '#libs/errors';
-import { SCHEMAS, schemaFingerprint, TOPICS, type SchemaSource, type TopicName } from '#libs/events';
+import { SCHEMAS, schemaFingerprint, type SchemaSource } from '#libs/events';
 import { CIRCUITS_FOLDER, loadVerificationKey } from '#libs/proofs';
-import { parseParameterSet, SOURCE_TOPICS, type ParameterSet } from '#libs/verdict';
+import { parseParameterSet, type ParameterSet } from '#libs/verdict';
 import type { LogSource, RecordSource } from '../sources.js';
 import { ArchiveFolder } from './archive-folder.js';
 import { ChainArchive } from './chain-archive.js';
 import { exportChain } from './chain-export.js';
+import { boundsOfRange, takeCut, type Bounds } from './cut.js';
 import { exportLog } from './log-export.js';
 import { MANIFEST_FILE, type ArchiveManifest } from './manifest.js';
 import { ARCHIVE_README } from './readme.js';
 import { exportRecords, type ArchivedPartition } from './record-archive.js';
+
+/** An answer with all receipts of a block takes a while. */
+const RPC_TIMEOUT_MS = 30_000;
 
 /** Blocks looked through at once for parameter sets. */
 const BLOCKS_AT_ONCE = 1024;
@@ -28,33 +32,32 @@ export interface WriteArchiveParameters {
   /** Schemas that are not this program's own. */
   schemas: SchemaSource;
   circuitsFolder?: string;
+  /** Leaves whose records are exported, [from, to). Default: all. The tree and the chain are always whole. */
+  range?: { from: number; to: number } | undefined;
   onProgress?: (stage: 'chain' | 'log' | 'records', done: number, total: number) => void;
   signal?: AbortSignal;
 }
 
 /**
  * Exports everything that an audit needs into one folder that outlives its vendor. The folder appears whole or not at all.
- *
- * The cut is taken in this order: the ends of the source topics, then the finalized head, then the checkpoint, then audit-log. So every source record in
- * it could have its entry, every anchored checkpoint is of a tree that is in it, and every entry of that tree has its record.
  * @throws AtsError ATS_ARCHIVE_EXISTS, and what the sources throw
  */
-export async function writeArchive({ dir, records, log, vkey, rpcUrl, deployment, schemas, circuitsFolder = CIRCUITS_FOLDER, onProgress = () => undefined, signal }: WriteArchiveParameters): Promise<ArchiveManifest> {
+export async function writeArchive({ dir, records, log, vkey, rpcUrl, deployment, schemas, circuitsFolder = CIRCUITS_FOLDER, range, onProgress = () => undefined, signal }: WriteArchiveParameters): Promise<ArchiveManifest> {
   const folder = await ArchiveFolder.create(dir);
   try {
-    const sources = await boundsOf(records, SOURCE_TOPICS);
-    const head = await new FinalizedChain(rpcUrl, deployment).head();
-    await exportChain(folder, { rpc: new JsonRpc(rpcUrl, 30_000), deployment, head: { number: head.number, hash: head.hash }, onProgress: progress('chain') });
-    const { origin, size, root } = await exportLog(folder, { log, vkey, onProgress: progress('log') });
-    const bounds = [...sources, ...await boundsOf(records, ['audit-log'])];
-    const partitions = await exportPartitions(folder, records, bounds, progress('records'));
+    const rpc = new JsonRpc(rpcUrl, RPC_TIMEOUT_MS);
+    const { checkpoint, head, bounds } = await takeCut({ records, log, vkey, rpc, deployment });
+    await exportChain(folder, { rpc, deployment, head, onProgress: progress('chain') });
+    await exportLog(folder, log.tiles, checkpoint, progress('log'));
+    const partitions = await exportPartitions(folder, records, range ? await boundsOfRange(log.tiles, checkpoint.size, range, bounds) : bounds, progress('records'));
 
     const sets = await parameterSets(folder.dir, deployment);
     const missing: string[] = [];
     const manifest: ArchiveManifest = {
       schema: 'attestream/archive/1',
       createdAt: new Date().toISOString(),
-      log: { origin, size, root: root.toString('hex') },
+      range: range ? { from: range.from, to: Math.min(range.to, checkpoint.size) } : { from: 0, to: checkpoint.size },
+      log: { origin: checkpoint.origin, size: checkpoint.size, root: checkpoint.root.toString('hex') },
       head: { number: head.number, hash: `0x${head.hash.toString('hex')}` },
       partitions,
       schemas: await exportSchemas(folder, sets, schemas, missing),
@@ -78,16 +81,6 @@ export async function writeArchive({ dir, records, log, vkey, rpcUrl, deployment
       onProgress(stage, done, total);
     };
   }
-}
-
-type Bounds = Pick<ArchivedPartition, 'topic' | 'partition'> & { from: bigint; to: bigint };
-
-async function boundsOf(records: RecordSource, topics: readonly TopicName[]): Promise<Bounds[]> {
-  const all: Bounds[] = [];
-  for (const topic of topics) {
-    for (let partition = 0; partition < TOPICS[topic].partitions; partition++) all.push({ topic, partition, ...await records.bounds(topic, partition) });
-  }
-  return all;
 }
 
 async function exportPartitions(folder: ArchiveFolder, records: RecordSource, bounds: readonly Bounds[], onProgress: (done: number, total: number) => void): Promise<ArchivedPartition[]> {
