@@ -1,5 +1,5 @@
 /** The system calls that the store makes, one method each: what a crash can fall between, and what the tests make fail. */
-import { link, mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
+import { link, mkdir, open, readdir, readFile, rename, rmdir, unlink } from 'node:fs/promises';
 import { AtsError } from '#libs/errors';
 import { flockFolder, type FolderLock } from './folder-lock.js';
 
@@ -43,7 +43,7 @@ export const nodeDisk: Disk = {
   },
   link,
   rename,
-  remove: (path) => rm(path, { force: true }),
+  remove: (path) => unless('ENOENT', unlink(path), undefined),
   mkdir: async (path) => { await mkdir(path); },
   rmdir,
   async syncFolder(path) {
