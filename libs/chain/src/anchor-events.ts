@@ -28,7 +28,7 @@ export interface AnchorEventsParameters {
 
 const contract = new Interface(checkpointAnchorContract.abi);
 /** First topics of the events: the roles' are of no concern here. */
-const TOPICS = ['LogOpened', 'Anchored', 'LogSuperseded'].map((name) => contract.getEvent(name)!.topicHash);
+export const ANCHOR_TOPICS: readonly string[] = ['LogOpened', 'Anchored', 'LogSuperseded'].map((name) => contract.getEvent(name)!.topicHash);
 /** Headers a request: providers bound batches, and an answer of 128 headers is about 200 kB. */
 const BLOCKS_A_READ = 128;
 
@@ -41,7 +41,7 @@ const BLOCKS_A_READ = 128;
 export async function anchorEvents({ rpc, deployment, fromBlock, toBlock, onProgress }: AnchorEventsParameters): Promise<AnchorEvent[]> {
   const head = await finalizedHead(rpc, deployment);
   if (toBlock > head.number) throw new AtsError('ATS_CHAIN_RPC_INVALID', `${rpc.endpoint}: block ${toBlock} is asked for, the node has finalized ${head.number}`);
-  const filter = { addresses: [deployment.checkpointAnchor], topics: TOPICS };
+  const filter = { addresses: [deployment.checkpointAnchor], topics: ANCHOR_TOPICS };
   const events: AnchorEvent[] = [];
   let parent: RpcBlock | undefined;
   for (let from = fromBlock; from <= toBlock; from += BLOCKS_A_READ) {

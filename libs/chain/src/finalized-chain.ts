@@ -1,4 +1,5 @@
 import type { ChainBlock, ChainLog } from '#libs/events';
+import { ANCHOR_TOPICS } from './anchor-events.js';
 import { finalizedHead, readBlockLogs, type RpcBlock, type RpcLog } from './block-logs.js';
 import type { Deployment } from './deployment.js';
 import { JsonRpc } from './json-rpc.js';
@@ -14,7 +15,8 @@ export interface BlockId { number: number; hash: Buffer }
 export class FinalizedChain {
   readonly #rpc: JsonRpc;
 
-  constructor(rpcUrl: string, readonly deployment: Deployment) {
+  /** @param contracts whose logs the blocks come with: chain-events has the registries', an auditor wants the log's anchors as well */
+  constructor(rpcUrl: string, readonly deployment: Deployment, private readonly contracts: 'registries' | 'all' = 'registries') {
     this.#rpc = new JsonRpc(rpcUrl);
   }
 
@@ -24,13 +26,17 @@ export class FinalizedChain {
   }
 
   /**
-   * Blocks `from` to `to`, both included, with the logs of the deployment's registries, as records of chain-events hold them. The caller keeps `to` at
-   * or below the finalized head.
+   * Blocks `from` to `to`, both included, with the logs of the deployment's contracts; those of the registries alone are what records of chain-events
+   * hold. The caller keeps `to` at or below the finalized head.
    * @throws AtsError as {@link readBlockLogs} does.
    */
   async read(from: number, to: number): Promise<ChainBlock[]> {
-    const { deviceRegistry, policyRegistry } = this.deployment;
-    const blocks = await readBlockLogs(this.#rpc, { addresses: [deviceRegistry, policyRegistry], topics: REGISTRY_TOPICS }, from, to);
+    const { deviceRegistry, policyRegistry, checkpointAnchor } = this.deployment;
+    const registries = [deviceRegistry, policyRegistry];
+    const filter = this.contracts === 'registries'
+      ? { addresses: registries, topics: REGISTRY_TOPICS }
+      : { addresses: [...registries, checkpointAnchor], topics: [...REGISTRY_TOPICS, ...ANCHOR_TOPICS] };
+    const blocks = await readBlockLogs(this.#rpc, filter, from, to);
     return blocks.map(({ block, logs }) => this.#toChainBlock(block, logs.map(toChainLog)));
   }
 
