@@ -1,5 +1,5 @@
 import { RpcRefusal } from '#libs/chain';
-import { AtsError, isAtsError } from '#libs/errors';
+import { AtsError } from '#libs/errors';
 
 /** It has the very transaction. */
 const KNOWN = /already known|already imported|known transaction|alreadyknown/i;
@@ -8,20 +8,19 @@ const CONTENDED = /nonce too low|nonce is too low|underpriced|lower than the cur
 const POOR = /insufficient (funds|balance)|insufficientfunds/i;
 
 /**
- * What came of sending one transaction to several nodes; an outcome is undefined or what it threw. Nodes word their refusals as they
+ * What came of sending one transaction to several nodes; an outcome is undefined or the refusal. Nodes word their refusals as they
  * like, so the words only choose what is said: whether it was taken is seen on the chain.
  * @throws AtsError when nobody has it, and time alone will not help
  */
-export function outcomeOf(outcomes: readonly unknown[]): boolean {
+export function outcomeOf(outcomes: readonly (AtsError | undefined)[]): boolean {
   const refusals = outcomes.filter((outcome) => outcome !== undefined);
   if (refusals.length < outcomes.length || refusals.some((refusal) => says(refusal, KNOWN))) return true;
   if (refusals.some((refusal) => says(refusal, CONTENDED))) return false;
   const poor = refusals.find((refusal) => says(refusal, POOR));
   if (poor instanceof RpcRefusal) throw new AtsError('ATS_ANCHOR_BALANCE', poor.reason, { cause: poor });
-  const [first] = refusals;
-  throw isAtsError(first) ? first : new AtsError('ATS_INTERNAL', `sending failed: ${String(first)}`, { cause: first });
+  throw refusals[0]!;
 }
 
-function says(refusal: unknown, words: RegExp): boolean {
+function says(refusal: AtsError, words: RegExp): boolean {
   return refusal instanceof RpcRefusal && words.test(refusal.reason);
 }

@@ -1,5 +1,6 @@
 import { AtsError, isAtsError, type AtsCode } from '#libs/errors';
 import { agreeOnFinal, agreeOnSighting, contradicts, median, reachedByQuorum, type TipView } from './agree.js';
+import { asAtsError } from './as-ats-error.js';
 import { outcomeOf } from './broadcast.js';
 import type { Chain, ChainQuestion, ChainView } from './chain.js';
 import { ChainEndpoint, type EndpointState } from './endpoint.js';
@@ -100,7 +101,7 @@ export class Endpoints implements Chain {
   }
 
   async send(raw: string): Promise<boolean> {
-    const attempt = async ({ endpoint }: Member): Promise<unknown> => endpoint.send(raw).then(() => undefined, (error: unknown) => error);
+    const attempt = ({ endpoint }: Member): Promise<AtsError | undefined> => endpoint.send(raw).then(() => undefined, asAtsError);
     // it may be slow, and it is not waited for
     for (const member of this.#members) if (member.out && !isAtsError(member.said, 'ATS_CHAIN_WRONG')) void attempt(member);
     return outcomeOf(await Promise.all(this.#members.filter(({ out }) => !out).map(attempt)));
@@ -137,7 +138,7 @@ export class Endpoints implements Chain {
           member.refusals = 0;
           this.#say(member, undefined);
         },
-        (error: unknown) => this.#leaveOut(member, isAtsError(error) ? error : new AtsError('ATS_INTERNAL', String(error), { cause: error })),
+        (error: unknown) => this.#leaveOut(member, asAtsError(error)),
       ).finally(() => (member.probing = false));
     }
   }

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { getAddress } from 'ethers';
-import { AtsError, isAtsError } from '#libs/errors';
+import { AtsError } from '#libs/errors';
 import type { TreeHead } from '#libs/log';
+import { asAtsError } from './as-ats-error.js';
 import type { Chain } from './chain.js';
 import { decide, type SignRequest } from './decide.js';
 import { Endpoints } from './endpoints.js';
@@ -181,8 +182,4 @@ function questionOf({ job }: AnchorState): { attempts: readonly string[]; seenAt
     attempts: !job || job.step === 'PLANNED' ? [] : job.attempts.map(({ hash }) => hash),
     seenAt: job?.step === 'MINED' ? job.mined.block.number : undefined,
   };
-}
-
-function asAtsError(error: unknown): AtsError {
-  return isAtsError(error) ? error : new AtsError('ATS_INTERNAL', error instanceof Error ? error.message : String(error), { cause: error });
 }
