@@ -59,6 +59,7 @@ export const ATS_CODES = {
   ATS_LOG_FORKED: { what: 'another tree than the published one was to be published', todo: 'Nothing was signed or published. Follow docs/runbook-log.md.' },
   ATS_LOG_LOCKED: { what: 'another process writes this log', todo: 'Stop it first; a stopped (SIGSTOP) process holds the log as well.' },
   ATS_LOG_MISSING: { what: 'there is no log', todo: 'Name the folder of the log; one is made by make run or attestream recover-log, never implicitly.' },
+  ATS_LOG_RECOVERY_REFUSED: { what: 'the log cannot be succeeded like this', todo: 'Follow docs/runbook-log.md.' },
   // anchor
   ATS_ANCHOR_AHEAD: { what: 'the chain has a larger head of the log than the log itself', todo: 'Find out who anchored it, or restore the log; nothing is anchored until then.' },
   ATS_ANCHOR_BALANCE: { what: 'the anchoring account cannot pay', todo: 'Send it ether; retrying.' },

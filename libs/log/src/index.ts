@@ -16,4 +16,5 @@ export { formatProof, openPolicyCheckpoint, parseProof, verifyProof, type TlogPr
 export { addCheckpoint, addSignatures, WitnessClient, type AddCheckpointParameters } from './tlog-witness.js';
 export { LogStore, MAX_APPEND_ENTRIES } from './store/log-store.js';
 export type { CreateLogParameters } from './store/create.js';
+export { createSuccessor, EndedLog, type OpenEndedLogParameters, type SignedCheckpoint, type TopicRecord } from './store/recover.js';
 export { serveLog } from './http.js';
