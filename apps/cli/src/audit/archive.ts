@@ -7,7 +7,7 @@ import { parseLeaf } from './block-hash.js';
 import { readArguments } from './flags.js';
 import { openKafka } from './kafka.js';
 import { EXIT } from './outcome.js';
-import { KAFKA_FLAGS, PLACE_FLAGS, Places } from './places.js';
+import { CIRCUITS_FLAG, KAFKA_FLAGS, PLACE_FLAGS, Places } from './places.js';
 import { Progress } from './progress.js';
 
 export const archiveCommand = {
@@ -16,7 +16,7 @@ export const archiveCommand = {
   flags: {
     from: { value: 'N', help: 'the first entry whose record is exported (default: 0); such an archive continues an earlier one' },
     to: { value: 'N', help: 'the entry behind the last whose record is exported (default: all)' },
-    ...PLACE_FLAGS, ...KAFKA_FLAGS,
+    ...PLACE_FLAGS, ...KAFKA_FLAGS, ...CIRCUITS_FLAG,
   },
 } as const;
 
@@ -34,6 +34,7 @@ export async function archive(args: readonly string[], layout: Layout, say: Say,
   try {
     const manifest = await writeArchive({
       dir: out!, records: kafka.records, log, vkey: places.vkey(), rpcUrl: rpc.at, deployment: places.deployment(), signal,
+      ...(given.circuits !== undefined && { circuitsFolder: given.circuits }),
       schemas: async (id) => {
         if (registry === undefined) throw new AtsError('ATS_EVENT_SCHEMA_UNKNOWN', `no registry is known to ask for id ${id}`);
         return await fetchSchema(registry.at, id);

@@ -11,7 +11,7 @@ import { parseBlockHash, parseLeaf } from './block-hash.js';
 import { readArguments, type Given } from './flags.js';
 import { openKafka } from './kafka.js';
 import { EXIT } from './outcome.js';
-import { answers, KAFKA_FLAGS, PLACE_FLAGS, Places } from './places.js';
+import { answers, CIRCUITS_FLAG, KAFKA_FLAGS, PLACE_FLAGS, Places } from './places.js';
 import { Progress } from './progress.js';
 import { verifierNamed, VERIFIERS } from './verifiers.js';
 import { writeText } from './write-text.js';
@@ -30,7 +30,7 @@ export const auditCommand = {
     json: { value: 'FILE', help: "the report for programs (default: audit.json in make run's folder)" },
     html: { value: 'FILE', help: 'the report for people, one file' },
     resume: { value: 'FILE', help: 'keep the state here, and go on from it after a stop' },
-    ...PLACE_FLAGS, ...KAFKA_FLAGS,
+    ...PLACE_FLAGS, ...KAFKA_FLAGS, ...CIRCUITS_FLAG,
   },
 } as const;
 
@@ -60,8 +60,8 @@ export async function audit(args: readonly string[], layout: Layout, say: Say, s
     Object.assign(context, { sources: sources.places, deployment: sources.deployment, chainIsOwn: sources.chainIsOwn });
     const { places: _places, chainIsOwn: _own, unchecked, close: _close, ...options } = sources;
     const replayed = await replay({
-      ...options, ...(topic !== undefined && { topic }), ...(from !== undefined && { from }), ...(to !== undefined && { to }),
-      ...(given.resume !== undefined && { stateFile: given.resume }), verifier, signal, onEvent: (event) => tell(event, progress),
+      ...options, ...(given.circuits !== undefined && { circuitsFolder: given.circuits }), ...(topic !== undefined && { topic }), ...(from !== undefined && { from }), ...(to !== undefined && { to }),
+      ...(given.resume !== undefined && { stateFile: given.resume }), verifier, signal, onEvent: (event) => tell(event, sources!.deployment, progress),
     });
     const report = withUnchecked(replayed, unchecked);
     progress.end();
@@ -97,7 +97,7 @@ async function running(given: AuditFlags, layout: Layout): Promise<Sources> {
   const deployment = places.deployment();
   const { source: log, place } = await places.log();
   const kafka = brokers !== undefined && (brokers.named || await answers(brokers.at)) ? openKafka(brokers.at) : undefined;
-  const chain = given.offline || rpc === undefined || !(rpc.named || await answers(new URL(rpc.at).host)) ? undefined : new FinalizedChain(rpc.at, deployment);
+  const chain = given.offline || rpc === undefined || !(rpc.named || await answers(new URL(rpc.at).host)) ? undefined : new FinalizedChain(rpc.at, deployment, 'all');
   const away = (what: string, at: string | undefined) => (at === undefined ? `none: no ${what} is known` : `none: no ${what} answers at ${at}`);
   return {
     vkey, deployment, log, unchecked: [],
@@ -150,7 +150,7 @@ function topicNamed(text: string | undefined): SourceTopic | undefined {
   throw new AtsError('ATS_CONFIG_INVALID', `${JSON.stringify(text)} is no source topic`, { todo: `One of ${SOURCE_TOPICS.join(', ')}.` });
 }
 
-function tell(event: AuditEvent, progress: Progress): void {
-  if (event.kind === 'chain') progress.show('chain', event.block, event.head);
+function tell(event: AuditEvent, { firstBlock }: Deployment, progress: Progress): void {
+  if (event.kind === 'chain') progress.show('chain', event.block - firstBlock + 1, event.head - firstBlock + 1);
   else if (event.kind === 'progress') progress.show('entries', event.leaf, event.size);
 }

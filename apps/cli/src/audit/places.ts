@@ -31,6 +31,8 @@ export const KAFKA_FLAGS = {
   registry: { value: 'URL', help: "schema registry (default: make run's)" },
 } as const;
 
+export const CIRCUITS_FLAG = { circuits: { value: 'DIR', help: "verification keys of the circuits (default: this program's)" } } as const;
+
 /** Where something is, and whether the user named it: what was only assumed may be away. */
 export interface Place { readonly at: string; readonly named: boolean }
 

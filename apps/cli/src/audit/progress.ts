@@ -1,4 +1,4 @@
-/** Lines a minute that somebody who reads a file wants at most. */
+/** Somebody who reads a file wants a line this often at most. */
 const LINE_EVERY_MS = 10_000;
 const FRAME_EVERY_MS = 100;
 const BAR_CELLS = 28;
@@ -19,7 +19,7 @@ export class Progress {
     if (stage !== this.#stage) {
       this.#stage = stage;
       this.#stageStart = now;
-      this.#shownAt = -Infinity;
+      this.#shownAt = this.output.isTTY ? -Infinity : now; // short work needs no line
     }
     const every = this.output.isTTY ? FRAME_EVERY_MS : LINE_EVERY_MS;
     const finished = done >= total;

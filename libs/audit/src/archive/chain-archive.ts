@@ -72,7 +72,7 @@ export class ChainArchive {
         if (header.number !== expected) throw invalid(`block ${expected} is missing: the next header is of block ${header.number}`);
         if (previous !== undefined && !header.parentHash.equals(previous.hash)) throw invalid(`block ${header.number} is not the child of block ${previous.number}`);
         if ((header.number - this.deployment.firstBlock) % STRIDE === 0) this.#marks.push(at);
-        if (mayHaveLogs(header, this.deployment)) await this.#verifyBody(header, (await bodies.next()).value ?? undefined);
+        if (mayHaveLogs(header, this.deployment)) this.#verifyBody(header, (await bodies.next()).value ?? undefined);
         previous = header;
       }
     }
