@@ -39,18 +39,24 @@ export async function startManualChain(args: readonly string[] = ['--accounts', 
   });
   const chain = { url, rpc, part, mine: async (blocks = 1) => void (await rpc('anvil_mine', `0x${blocks.toString(16)}`)), stop: async () => { await part.stop(); rmSync(dir, { recursive: true }); } };
   try {
-    const operator = Wallet.createRandom().privateKey;
-    const key = Wallet.createRandom().privateKey;
-    for (const account of [operator, key]) await rpc('anvil_setBalance', addressOf(account), `0x${(10n ** 20n).toString(16)}`);
-    const deployment = await deployContracts({ rpcUrl: url, key: operator, registryLagSeconds: 12 });
-    await openLog({ rpcUrl: url, key: operator, deployment, origin: ORIGIN });
-    await grantAnchorRole({ rpcUrl: url, key: operator, deployment, account: addressOf(key) });
+    const prepared = await prepareAnchor(url, async (account) => void (await rpc('anvil_setBalance', account, `0x${(10n ** 20n).toString(16)}`)));
     await rpc('evm_setAutomine', false);
     // so that no reorganisation undoes the deployment
     await chain.mine(2 * FINAL_AFTER);
-    return { ...chain, deployment, logId: logIdOf(ORIGIN), key, address: addressOf(key) };
+    return { ...chain, ...prepared };
   } catch (error) {
     await chain.stop();
     throw error;
   }
+}
+
+/** CheckpointAnchor with an open log, and an account that may anchor. */
+export async function prepareAnchor(url: string, fund: (account: string) => Promise<void>): Promise<Pick<ManualChain, 'deployment' | 'logId' | 'key' | 'address'>> {
+  const operator = Wallet.createRandom().privateKey;
+  const key = Wallet.createRandom().privateKey;
+  for (const account of [operator, key]) await fund(addressOf(account));
+  const deployment = await deployContracts({ rpcUrl: url, key: operator, registryLagSeconds: 12 });
+  await openLog({ rpcUrl: url, key: operator, deployment, origin: ORIGIN });
+  await grantAnchorRole({ rpcUrl: url, key: operator, deployment, account: addressOf(key) });
+  return { deployment, logId: logIdOf(ORIGIN), key, address: addressOf(key) };
 }
