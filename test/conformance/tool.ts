@@ -1,0 +1,86 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { basename, join } from 'node:path';
+import { repositoryRoot } from '#libs/stack';
+
+/** What a program said when it was run once. */
+export interface Outcome { readonly argv: readonly string[]; readonly exit: number | null; readonly output: string }
+
+/** One row of the report: a tool, what it accepted, and which tampered copies it refused. */
+export interface Row {
+  readonly name: string;
+  readonly version: string;
+  readonly argv: readonly string[];
+  readonly exit: number | null;
+  readonly accepted: boolean;
+  /** True when there were tampered copies and each was refused. */
+  readonly tamperedRefused: boolean;
+  /** Each tampered copy, and whether it was refused. */
+  readonly tampered: Readonly<Record<string, boolean>>;
+  /** The tool's own words about what it accepted, or why it did not. */
+  readonly said: string;
+}
+
+const TOOL_TIMEOUT_MS = 60_000;
+
+/** The foreign programs, built by scripts/install-go-tools, and the versions that are in them. */
+export class ForeignTools {
+  readonly #versions: Record<string, Record<string, string>>;
+
+  private constructor(readonly folder: string) {
+    const programs = ['foreign', 'fsck', 'litewitness'].map((name) => join(folder, name));
+    this.#versions = JSON.parse(execFileSync(join(folder, 'foreign'), ['versions', ...programs], { encoding: 'utf8' })) as Record<string, Record<string, string>>;
+  }
+
+  /** Builds what is not in the cache yet. */
+  static install(): ForeignTools {
+    const packages = ['.', 'github.com/transparency-dev/tessera/cmd/fsck', 'filippo.io/torchwood/cmd/litewitness'];
+    const folder = execFileSync(
+      join(repositoryRoot, 'scripts/install-go-tools'), [join(repositoryRoot, 'test/conformance/foreign'), ...packages], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    return new ForeignTools(folder.trim());
+  }
+
+  path(program: string): string {
+    return join(this.folder, program);
+  }
+
+  /** Of a module in a program, as its linker recorded it. */
+  version(program: string, module: string): string {
+    return this.#versions[program]?.[module] ?? 'unknown';
+  }
+
+  /** Runs a program to its end, whatever that is. */
+  run(program: string, ...args: string[]): Promise<Outcome> {
+    return new Promise((resolve) => execFile(this.path(program), args, { timeout: TOOL_TIMEOUT_MS, maxBuffer: 16 * 2 ** 20 }, (error, stdout, stderr) => {
+      const exit = error === null ? 0 : typeof error.code === 'number' ? error.code : null;
+      resolve({ argv: [basename(program), ...args], exit, output: `${stdout}${stderr}`.trim() });
+    }));
+  }
+
+  /** Of our own Go program: its exit status is its verdict. */
+  async foreign(command: string, ...args: string[]): Promise<Outcome & { accepted: boolean }> {
+    const outcome = await this.run('foreign', command, ...args);
+    return { ...outcome, accepted: outcome.exit === 0 };
+  }
+}
+
+/** A row from one run on what is good and one on each tampered copy. */
+export async function row<T>(
+  name: string, version: string, check: (input: T) => Promise<Outcome & { accepted: boolean }>, good: T, tampered: Readonly<Record<string, T>>,
+): Promise<Row> {
+  const { argv, exit, accepted, output } = await check(good);
+  const refused: Record<string, boolean> = {};
+  for (const [what, input] of Object.entries(tampered)) refused[what] = !(await check(input)).accepted;
+  const all = Object.values(refused);
+  return { name, version, argv, exit, accepted, tamperedRefused: all.length > 0 && all.every(Boolean), tampered: refused, said: output.split('\n').at(-1) ?? '' };
+}
+
+/** A check of ours, as a tool: it accepts unless it throws or says false. */
+export async function ours(what: string, check: () => boolean | Promise<boolean>): Promise<Outcome & { accepted: boolean }> {
+  try {
+    const accepted = await check();
+    return { argv: ['libs/log', what], exit: accepted ? 0 : 1, accepted, output: accepted ? 'accepted' : 'refused: the check says false' };
+  } catch (error) {
+    return { argv: ['libs/log', what], exit: 1, accepted: false, output: `refused: ${(error as Error).message}` };
+  }
+}
