@@ -13,7 +13,7 @@ import type { AuditLimits, AuditOptions } from './options.js';
 import type { OwnChain } from './own-chain.js';
 import { RecordCursor } from './record-cursor.js';
 import { failureOf, Replay } from './replay.js';
-import { writeState, type AuditProgress, type AuditTarget } from './state-file.js';
+import { nullifiersBeside, writeState, type AuditProgress, type AuditTarget } from './state-file.js';
 import { Statistics } from './statistics.js';
 import { auditTails } from './tails.js';
 import { TileTree, type RecomputedTile } from './tile-tree.js';
@@ -72,7 +72,7 @@ export class Walk {
     this.anchors = new AnchorAudit({ chain: chain?.hasDigests === true ? chain : undefined, size, active: this.#active, lagMs: limits.anchorLagSeconds * 1000 }, progress?.anchorAge);
     this.#window = new BrokerTimeWindow(this.anchors.ofLog, this.#active, { toleranceMs: limits.clockToleranceSeconds * 1000, maxWaitMs: limits.maxWaitSeconds * 1000, nowMs: target.nowMs });
     const { stateFile, records } = options;
-    this.#nullifiers = new NullifierFile(stateFile === undefined ? undefined : { file: `${stateFile}.nullifiers`, rows: progress?.nullifierRows ?? 0 });
+    this.#nullifiers = new NullifierFile(stateFile === undefined ? undefined : { file: nullifiersBeside(stateFile), rows: progress?.nullifierRows ?? 0 });
     const depth = records === undefined ? 'log' : options.depth ?? 'verdicts';
     const ends = new Map(target.ends.map(({ topic, partition, from, to: end }) => [`${topic}/${partition}`, { from, to: end }]));
     this.#replay = new Replay({
