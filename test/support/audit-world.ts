@@ -271,10 +271,11 @@ export function rootOf(leaves: readonly Buffer[]): Buffer {
   return hashesRoot(Buffer.concat(roots));
 }
 
-function anchorLog(event: string, values: unknown[]): ChainLog {
+/** A log of CheckpointAnchor, as the chain reports it. */
+export function anchorLog(event: string, values: unknown[], address = AUDIT_DEPLOYMENT.checkpointAnchor): ChainLog {
   const { topics, data } = contract.encodeEventLog(event, values);
   return {
-    address: Buffer.from(AUDIT_DEPLOYMENT.checkpointAnchor.slice(2), 'hex'), topics: topics.map((topic) => Buffer.from(getBytes(String(topic)))), data: Buffer.from(getBytes(data)),
+    address: Buffer.from(address.slice(2), 'hex'), topics: topics.map((topic) => Buffer.from(getBytes(String(topic)))), data: Buffer.from(getBytes(data)),
     transactionHash: Buffer.alloc(32, 0xaa), logIndex: 9,
   };
 }

@@ -134,7 +134,7 @@ export class Replay {
 
   async close(): Promise<void> {
     await this.#settling.catch(() => undefined); // told to whoever drained
-    await Promise.all(this.lanes.map((lane) => lane.cursor?.close()));
+    for (const { cursor } of this.lanes) await cursor?.close();
   }
 
   /** Without records, an order is all that entries can have wrong. */
