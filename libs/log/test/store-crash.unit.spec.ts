@@ -73,7 +73,7 @@ beforeAll(async () => {
 });
 
 /** Kills the process before its call `at`, lets the next one find what survived, and holds what may never happen against it. */
-async function crashAt(at: number, survival: Survival, spoil: (disk: ModelDisk) => void = () => {}): Promise<void> {
+async function expectSurvival(at: number, survival: Survival, spoil: (disk: ModelDisk) => void = () => {}): Promise<void> {
   const random = randomOf(at);
   const first = base.survivor('kill');
   spoil(first);
@@ -117,7 +117,7 @@ function rootAt(size: number): Buffer {
 describe('killed before any system call, the next process', () => {
   it.each<Survival>(['kill', 'cut', 'random'])('has all that was told, shows no smaller checkpoint, and never two roots for a size (%s)', async (survival) => {
     for (let at = 1; at <= calls.length; at++) {
-      await crashAt(at, survival).catch((error: unknown) => { throw new Error(`killed before call ${at}, ${calls[at - 1]!.name} ${calls[at - 1]!.path}: ${String(error)}`, { cause: error }); });
+      await expectSurvival(at, survival).catch((error: unknown) => { throw new Error(`killed before call ${at}, ${calls[at - 1]!.name} ${calls[at - 1]!.path}: ${String(error)}`, { cause: error }); });
     }
   });
 });

@@ -71,7 +71,7 @@ const recover = (more: Partial<RecoverLogParameters> = {}) =>
 const code = (name: string) => expect.objectContaining({ code: name });
 
 /** The successor stands where the log was, its key beside it, and the ended log is kept whole. */
-async function holds(fromOffset: bigint): Promise<void> {
+async function expectSuccession(fromOffset: bigint): Promise<void> {
   const [vkey, privateKey] = [readFileSync(layout.logVkeyFile, 'utf8').trim(), readFileSync(layout.logKeyFile, 'utf8').trim()];
   const signer = noteSigner(privateKey);
   expect([signer.name, noteVerifier(vkey).keyId]).toEqual([SUCCESSOR, signer.keyId]);
@@ -93,24 +93,24 @@ describe('the successor', () => {
     const chain = new MadeUpChain();
     await recover({ chain });
     expect(chain.logs.get(ORIGIN)).toEqual({ status: 'superseded', successor: SUCCESSOR });
-    await holds(700n);
+    await expectSuccession(700n);
   });
 
   it('takes in every record from the first that the log has otherwise', async () => {
     await recover({ topic: topicOf([...agreeing(280), Buffer.from('another'), ...agreeing(310).slice(281)]) });
     expect(lines.join('\n')).toContain('audit-log parts from the log at leaf 280: offset 660');
-    await holds(660n);
+    await expectSuccession(660n);
   });
 
   it('begins at the end of a topic that lost the last records of the log', async () => {
     await recover({ topic: topicOf(agreeing(290)) });
-    await holds(680n);
+    await expectSuccession(680n);
   });
 
   it('begins where it is told, and has the name it is given', async () => {
     await expect(recover({ topic: topicOf(agreeing(310), { begin: 120n }) })).rejects.toEqual(code('ATS_LOG_GAP'));
     await recover({ topic: topicOf(agreeing(310), { begin: 120n }), fromOffset: 120n });
-    await holds(120n);
+    await expectSuccession(120n);
     expect([nextOrigin('a.b/c'), nextOrigin('a.b/c/successor-9')]).toEqual(['a.b/c/successor-1', 'a.b/c/successor-10']);
   });
 
@@ -119,13 +119,13 @@ describe('the successor', () => {
     writeFileSync(join(layout.logDir, 'state/0000000000000003'), 'damaged');
     await expect(LogStore.open({ dir: layout.logDir })).rejects.toEqual(code('ATS_LOG_DAMAGED'));
     await recover();
-    await holds(700n);
+    await expectSuccession(700n);
   });
 
   it('can be succeeded again', async () => {
     const chain = new MadeUpChain();
     await recover({ chain });
-    await holds(700n);
+    await expectSuccession(700n);
     chain.head = undefined;
     const plan = await recover({ chain });
     expect([plan.origin, plan.successor, plan.number]).toEqual([SUCCESSOR, `${ORIGIN}/successor-2`, 2]);
@@ -133,14 +133,14 @@ describe('the successor', () => {
 });
 
 describe('is refused, with nothing changed', () => {
-  const refused = async (name: string, more: Partial<RecoverLogParameters> = {}): Promise<void> => {
+  const expectRefusal = async (name: string, more: Partial<RecoverLogParameters> = {}): Promise<void> => {
     await expect(recover(more)).rejects.toEqual(code(name));
     expect([readFileSync(layout.logVkeyFile, 'utf8').trim(), existsSync(join(layout.home, 'recovery')), existsSync(join(layout.home, 'ended-logs'))]).toEqual([oldVkey, false, false]);
   };
 
   it('while another process holds the log', async () => {
     const store = await LogStore.open({ dir: layout.logDir });
-    await refused('ATS_LOG_LOCKED');
+    await expectRefusal('ATS_LOG_LOCKED');
     await store.close();
   });
 
@@ -149,30 +149,30 @@ describe('is refused, with nothing changed', () => {
     const bytes = readFileSync(file);
     bytes[40]! ^= 1;
     writeFileSync(file, bytes);
-    await refused('ATS_LOG_DAMAGED');
+    await expectRefusal('ATS_LOG_DAMAGED');
   });
 
   it('when more, or something else, is anchored than the log shows', async () => {
     const chain = new MadeUpChain();
     chain.head = { size: 301, root: rootOf(agreeing(301)) };
-    await refused('ATS_LOG_RECOVERY_REFUSED', { chain });
+    await expectRefusal('ATS_LOG_RECOVERY_REFUSED', { chain });
     chain.head = { size: 200, root: rootOf(agreeing(201)) };
-    await refused('ATS_LOG_FORKED', { chain });
+    await expectRefusal('ATS_LOG_FORKED', { chain });
   });
 
   it('when the log is not open on chain, or the name is taken', async () => {
     const chain = new MadeUpChain();
-    await refused('ATS_LOG_RECOVERY_REFUSED', { chain, origin: ORIGIN });
+    await expectRefusal('ATS_LOG_RECOVERY_REFUSED', { chain, origin: ORIGIN });
     chain.logs.set('taken.example/log', { status: 'open' });
-    await refused('ATS_LOG_RECOVERY_REFUSED', { chain, origin: 'taken.example/log' });
-    await refused('ATS_NOTE_KEY_INVALID', { chain, origin: 'no key name' });
+    await expectRefusal('ATS_LOG_RECOVERY_REFUSED', { chain, origin: 'taken.example/log' });
+    await expectRefusal('ATS_NOTE_KEY_INVALID', { chain, origin: 'no key name' });
     chain.logs.delete(ORIGIN);
-    await refused('ATS_LOG_RECOVERY_REFUSED', { chain });
+    await expectRefusal('ATS_LOG_RECOVERY_REFUSED', { chain });
   });
 
   it('with a checkpoint of another key', async () => {
     const foreign = signNote(formatCheckpoint({ origin: ORIGIN, size: 300, root: rootOf(agreeing(300)) }), [noteSigner(generateLogKey(ORIGIN).privateKey)]);
-    await refused('ATS_LOG_DAMAGED', { checkpoint: foreign });
+    await expectRefusal('ATS_LOG_DAMAGED', { checkpoint: foreign });
   });
 });
 
