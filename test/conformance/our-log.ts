@@ -1,4 +1,5 @@
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -88,10 +89,7 @@ export class OurLog {
 
   /** A copy of the served folder with one file changed. */
   tampered(name: string, path: string, change: (bytes: Buffer) => Buffer): string {
-    const dir = join(this.folder, 'tampered', name);
-    cpSync(this.publicDir, dir, { recursive: true });
-    writeFileSync(join(dir, path), change(readFileSync(join(dir, path))));
-    return dir;
+    return tamperedCopy(this.publicDir, join(this.folder, `tampered-${name}`), path, change);
   }
 
   /** The `.tlog-proof` of an entry in the published checkpoint. */
@@ -124,6 +122,16 @@ export interface ProofSet {
   checkpoint: string;
   inclusion: { index: number; leaf: string; proof: string[] }[];
   consistency: { from: number; root: string; proof: string[] }[];
+}
+
+/** A copy of a folder by links, with one file changed. Returns the copy. */
+export function tamperedCopy(dir: string, copy: string, path: string, change: (bytes: Buffer) => Buffer): string {
+  execFileSync('cp', ['-rl', '--', dir, copy]);
+  const changed = change(readFileSync(join(dir, path)));
+  // not through the link
+  rmSync(join(copy, path));
+  writeFileSync(join(copy, path), changed);
+  return copy;
 }
 
 /** One bit of the byte at `at`, counted from the end when negative. */

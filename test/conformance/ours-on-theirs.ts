@@ -1,11 +1,11 @@
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   consistencyProof, decodeEntryBundle, DirectoryTiles, HASH_BYTES, hashesRoot, HttpTiles, inclusionProof, leafHash, leafTile, noteVerifier, openCheckpoint, parsePolicy, rootFromTiles, TILE_WIDTH, tileWidth, verifyConsistency, verifyInclusion, verifyProof,
   type NoteVerifier, type TileSource,
 } from '#libs/log';
-import { flip, type OurLog, type ProofSet } from './our-log.js';
-import { ours, row, type ForeignTools, type Outcome, type Row } from './tool.js';
+import { flip, tamperedCopy, type OurLog, type ProofSet } from './our-log.js';
+import { ours, row, type ForeignTools, type Row, type Verdict } from './tool.js';
 
 /** Five full tiles of leaves, and both levels end in a partial one. */
 const SIZE = 1_500;
@@ -55,7 +55,7 @@ export async function oursOnTheirs(tools: ForeignTools, log: OurLog, rows: (row:
     ['libs/log on tiles and entries of Tessera\'s POSIX driver, over HTTP', tessera, posix, (at: string) => new HttpTiles(log.serve(at.replaceAll(/\W/g, '-'), at))],
   ] as const) {
     const key = noteVerifier(readFileSync(join(dir, 'vkey'), 'utf8'));
-    const copy = (path: string, change: (bytes: Buffer) => Buffer) => tampered(dir, path, change);
+    const copy = (path: string, change: (bytes: Buffer) => Buffer) => tamperedCopy(dir, `${dir}-${path.replaceAll(/\W/g, '-')}`, path, change);
     rows(await row(name, version, (at: string) => ours('openCheckpoint, rootFromTiles, decodeEntryBundle', () => treeHolds(at, key, source(at))), dir, {
       'an entry': copy('tile/entries/001', (bytes) => flip(bytes, 50)),
       'a leaf hash': copy('tile/0/002', (bytes) => flip(bytes, 1000)),
@@ -112,13 +112,6 @@ async function proofsAreOurs({ inclusion, consistency }: ProofSet, tiles: TileSo
 
 const bytes = (base64: string): Buffer => Buffer.from(base64, 'base64');
 
-function tampered(dir: string, path: string, change: (bytes: Buffer) => Buffer): string {
-  const copy = `${dir}-${path.replaceAll(/\W/g, '-')}`;
-  cpSync(dir, copy, { recursive: true });
-  writeFileSync(join(copy, path), change(readFileSync(join(copy, path))));
-  return copy;
-}
-
-function written({ accepted, output }: Outcome & { accepted: boolean }): void {
+function written({ accepted, output }: Verdict): void {
   if (!accepted) throw new Error(output);
 }

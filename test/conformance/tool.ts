@@ -1,9 +1,13 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { basename, join } from 'node:path';
+import { isAtsError } from '#libs/errors';
 import { repositoryRoot } from '#libs/stack';
 
 /** What a program said when it was run once. */
 export interface Outcome { readonly argv: readonly string[]; readonly exit: number | null; readonly output: string }
+
+/** One that hangs, crashes or does not understand its arguments neither accepts nor refuses. */
+export interface Verdict extends Outcome { readonly accepted: boolean; readonly refused: boolean }
 
 /** One row of the report: a tool, what it accepted, and which tampered copies it refused. */
 export interface Row {
@@ -57,30 +61,30 @@ export class ForeignTools {
     }));
   }
 
-  /** Of our own Go program: its exit status is its verdict. */
-  async foreign(command: string, ...args: string[]): Promise<Outcome & { accepted: boolean }> {
+  /** The verdict of our own Go program. */
+  async foreign(command: string, ...args: string[]): Promise<Verdict> {
     const outcome = await this.run('foreign', command, ...args);
-    return { ...outcome, accepted: outcome.exit === 0 };
+    return { ...outcome, accepted: outcome.exit === 0, refused: outcome.exit === 1 && outcome.output.includes('refused: ') };
   }
 }
 
 /** A row from one run on what is good and one on each tampered copy. */
 export async function row<T>(
-  name: string, version: string, check: (input: T) => Promise<Outcome & { accepted: boolean }>, good: T, tampered: Readonly<Record<string, T>>,
+  name: string, version: string, check: (input: T) => Promise<Verdict>, good: T, tampered: Readonly<Record<string, T>>,
 ): Promise<Row> {
   const { argv, exit, accepted, output } = await check(good);
   const refused: Record<string, boolean> = {};
-  for (const [what, input] of Object.entries(tampered)) refused[what] = !(await check(input)).accepted;
+  for (const [what, input] of Object.entries(tampered)) refused[what] = (await check(input)).refused;
   const all = Object.values(refused);
   return { name, version, argv, exit, accepted, tamperedRefused: all.length > 0 && all.every(Boolean), tampered: refused, said: output.split('\n').at(-1) ?? '' };
 }
 
-/** A check of ours, as a tool: it accepts unless it throws or says false. */
-export async function ours(what: string, check: () => boolean | Promise<boolean>): Promise<Outcome & { accepted: boolean }> {
+/** A check of ours, as a tool: it refuses by an AtsError, or by saying false. */
+export async function ours(what: string, check: () => boolean | Promise<boolean>): Promise<Verdict> {
+  const verdict = (accepted: boolean, refused: boolean, output: string) => ({ argv: ['libs/log', what], exit: accepted ? 0 : 1, accepted, refused, output });
   try {
-    const accepted = await check();
-    return { argv: ['libs/log', what], exit: accepted ? 0 : 1, accepted, output: accepted ? 'accepted' : 'refused: the check says false' };
+    return await check() ? verdict(true, false, 'accepted') : verdict(false, true, 'refused: the check says false');
   } catch (error) {
-    return { argv: ['libs/log', what], exit: 1, accepted: false, output: `refused: ${(error as Error).message}` };
+    return verdict(false, isAtsError(error), `refused: ${(error as Error).message}`);
   }
 }
