@@ -75,4 +75,4 @@ it('a log that its topic parts from is ended on chain, and its successor begins 
   await after.close();
 
   expect(await recoverLog()).toMatchObject({ code: 2, err: expect.stringMatching(/^ATS_LOG_RECOVERY_REFUSED: .* has published no checkpoint/) });
-});
+}, 180_000);

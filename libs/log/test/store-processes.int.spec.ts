@@ -12,6 +12,8 @@ import { rootFromTiles } from '../src/tree-from-tiles.js';
 import { LogStore } from '../src/store/log-store.js';
 import { ORIGIN, randomOf, read, sign } from './store-world.js';
 
+/** Each life of a process takes a second or so, more when others use the machine. */
+const PATIENCE_MS = 300_000;
 const ROOT = join(import.meta.dirname, '../../..');
 
 let folder: string;
@@ -124,7 +126,7 @@ it('never has two roots for a size nor shows a smaller one, over twenty SIGKILLs
   await store.close();
   await history.look();
   expect(history.seen).toBe(store.head.size);
-});
+}, PATIENCE_MS);
 
 it('is written by one process: the second is refused while the first runs or is stopped, and takes over when it is dead', async () => {
   const history = new History();
@@ -147,7 +149,7 @@ it('is written by one process: the second is refused while the first runs or is 
   await third.kill();
   history.told([...first.told, ...third.told]);
   await history.look();
-});
+}, PATIENCE_MS);
 
 it('has one tree even when nothing locks it: of two live processes one goes on, and a stopped one that wakes is refused', async () => {
   const history = new History();
@@ -166,4 +168,4 @@ it('has one tree even when nothing locks it: of two live processes one goes on, 
   });
   await second.kill();
   history.told([...first.told, ...second.told]);
-});
+}, PATIENCE_MS);

@@ -179,4 +179,4 @@ describe('is refused, with nothing changed', () => {
 it('killed before any of its writes, to disk or to the chain, it goes on where it was: one successor, declared once, no key lost', async () => {
   const { stdout } = await promisify(execFile)(process.execPath, ['--import', './bin/typescript.mjs', 'apps/cli/test/recover-crash.ts'], { cwd: repositoryRoot });
   expect(Number(stdout)).toBeGreaterThan(30);
-});
+}, 300_000);
