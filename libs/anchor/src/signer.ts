@@ -79,8 +79,9 @@ export function checkSigned(raw: string, asked: UnsignedTransaction, address: st
   try {
     transaction = Transaction.from(raw);
   } catch {
-    throw mismatch('its answer is no signed transaction');
+    throw mismatch('its answer is no transaction');
   }
+  if (!transaction.isSigned()) throw mismatch('its answer is not signed');
   const fields: [name: string, got: unknown, want: unknown][] = [
     ['type', transaction.type, 2],
     ['chainId', transaction.chainId, BigInt(asked.chainId)],

@@ -12,7 +12,7 @@ import { repositoryRoot } from '#libs/stack';
 import { GrowingLog } from '../../../libs/anchor/test/growing-log.js';
 import { clean, judge, type Claim, type Verdict } from './judge.js';
 import type { ChaosNode } from './node.js';
-import { LIES, LyingProxy, type ProxyMode } from './proxy.js';
+import { LIES, LyingProxy, type ProxyMode } from '../../../libs/anchor/test/lying-proxy.js';
 import { Random } from './random.js';
 import type { Fault, LifeOrder, LifeSettings, Window } from './worker-process.js';
 
