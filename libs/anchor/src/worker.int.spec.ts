@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -232,6 +232,7 @@ describe('what stands in the way is said, waited out, and nothing is sent meanwh
     const running = start({ source: new GrowingLog(log.size - 1) });
     await until(problem(running, 'ATS_ANCHOR_AHEAD'));
     await running.stop();
+    expect(said(running, 'planned')).toBe(false);
   });
 
   it.each<[string, AtsCode, string]>([['another account', 'ATS_ANCHOR_JOURNAL_FOREIGN', ''], ['a power cut', 'ATS_ANCHOR_JOURNAL_DAMAGED', 'torn']])('a journal of %s ends the run with %s', async (_, code, torn) => {
@@ -294,6 +295,7 @@ describe('endpoints', () => {
     const running = start({ endpoints: [proxies[0]!.url], ...(mode === 'silent' && { timeoutMs: 1_000 }) });
     await anchorsOnce(running, async () => {
       await until(problem(running, code));
+      expect(said(running, 'signed')).toBe(false);
       proxies[0]!.become('honest');
     });
   });
