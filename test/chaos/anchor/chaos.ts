@@ -109,7 +109,7 @@ class Chaos {
       if (!this.options.focus && this.#random.chance(0.02)) await this.#spike();
       // a block that an anchor is in is the one worth undoing
       const worth = undoFinal ? Number(news.some(({ type }) => type === 'final')) : news.some(({ type }) => type === 'mined' || type === 'final') ? 0.7 : 0.05;
-      if (this.#counts.reorgs < reorgs && this.#random.chance(worth)) await this.#reorganise();
+      if (this.#counts.reorgs < this.#reorgsByNow() && this.#random.chance(worth)) await this.#reorganise();
       if (this.#blocks >= this.#lifeEndsAt) await this.#endLife();
       if (this.#blocks % 100 === 0) onProgress?.(`${this.#blocks} blocks, ${this.#counts.kills} kills, ${this.#counts.reorgs} reorganisations, ${this.#claims.filter(({ type }) => type === 'final').length} final`);
     }
@@ -181,7 +181,7 @@ class Chaos {
       const { kill } = this.options.focus ?? {};
       if (kill) order.kill = { at: kill, nth: 1 };
       else if (this.#random.chance(0.7)) order.kill = { at: this.#random.pick(ALL_WINDOWS), nth: this.#random.between(1, 3) };
-      this.#lifeEndsAt = this.#blocks + (order.kill ? 40 : this.#random.between(1, 15));
+      this.#lifeEndsAt = this.#blocks + (order.kill ? 20 : this.#random.between(1, 12));
     }
     const born = this.#claims.filter(({ type }) => type === 'born').length;
     worker.stdin!.write(`${JSON.stringify(order)}\n`);
@@ -248,6 +248,12 @@ class Chaos {
   }
 
   // --- the chain
+
+  /** They are spread over the kills. */
+  #reorgsByNow(): number {
+    const { kills, reorgs } = this.options;
+    return kills === 0 ? reorgs : Math.min(reorgs, Math.ceil((reorgs * (this.#counts.kills + 1)) / kills));
+  }
 
   async #reorganise(): Promise<void> {
     const most = this.options.node.finalAfter - 1;
