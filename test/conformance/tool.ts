@@ -24,7 +24,7 @@ export interface Row {
   readonly said: string;
 }
 
-const TOOL_TIMEOUT_MS = 60_000;
+const TOOL_TIMEOUT_MS = 90_000;
 
 /** The foreign programs, built by scripts/install-go-tools, and the versions that are in them. */
 export class ForeignTools {

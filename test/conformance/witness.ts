@@ -1,12 +1,10 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { isAtsError } from '#libs/errors';
 import {
   addSignatures, cosignatureVerifier, EMPTY_ROOT, generateLogKey, noteSigner, openPolicyCheckpoint, parseNote, parsePolicy, WitnessClient, type NoteSigner, type Policy,
 } from '#libs/log';
-import { freePorts, startPart, systemProgram, type Part } from '#libs/stack';
+import { freePorts, startPart, type Part } from '#libs/stack';
 import { cosigner } from '../../libs/log/test/cosigner.js';
 import { flip, SIZES, type OurLog } from './our-log.js';
 import { ours, row, type ForeignTools, type Row } from './tool.js';
@@ -16,7 +14,7 @@ const NAME = 'witness.example/lite';
 /** A litewitness with its database and the ssh-agent that holds its key. */
 export class LiteWitness {
   #part: Part | undefined;
-  #agent: ChildProcess;
+  #agent: Part | undefined;
   #fingerprint: string;
   #port: number;
   vkey: string;
@@ -25,9 +23,10 @@ export class LiteWitness {
 
   static async start(tools: ForeignTools, folder: string): Promise<LiteWitness> {
     const witness = new LiteWitness(tools, folder);
-    witness.#agent = spawn(systemProgram('setpriv'), ['--pdeathsig', 'TERM', '--', tools.path('foreign'), 'agent', join(folder, 'agent.sock')], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const [line] = await once(createInterface({ input: witness.#agent.stdout! }), 'line') as [string];
-    witness.#fingerprint = line;
+    witness.#agent = await startPart({
+      name: 'ssh-agent', program: tools.path('foreign'), args: ['agent', join(folder, 'agent.sock')], logFile: join(folder, 'agent.log'),
+      ready: (read) => (witness.#fingerprint = /^SHA256:\S+$/m.exec(read())?.[0] ?? '') !== '',
+    });
     [witness.#port] = await freePorts(1) as [number];
     await witness.run();
     return witness;
@@ -64,7 +63,7 @@ export class LiteWitness {
 
   async stop(): Promise<void> {
     await this.#part?.stop();
-    this.#agent.kill();
+    await this.#agent?.stop();
   }
 }
 

@@ -17,7 +17,7 @@ func checkTiles(args []string) error {
 	if err := want(args, 2); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	fetcher, err := torchwood.NewTileFetcher(args[1], torchwood.WithTilePath(torchwood.TilePath))
 	if err != nil {

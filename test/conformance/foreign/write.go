@@ -150,7 +150,7 @@ func writePosix(args []string) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	driver, err := posix.New(ctx, posix.Config{Path: folder})
 	if err != nil {
