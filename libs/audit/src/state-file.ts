@@ -28,6 +28,10 @@ export interface AuditProgress {
   readonly nullifierRows: number;
   readonly anchorAge: { readonly anchors: number; readonly firstMs: number | null };
   readonly newestMs: number;
+  /** Origin of the log that this one succeeds. */
+  readonly predecessor: string | null;
+  /** Broker time of the first audit entry. */
+  readonly firstMs: number | null;
 }
 
 export interface AuditState {

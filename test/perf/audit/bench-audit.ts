@@ -24,7 +24,7 @@ const [row] = process.argv.slice(2);
 if (row === undefined) await main();
 else process.stdout.write(`\n${JSON.stringify(await childRow(JSON.parse(row) as RowName))}\n`);
 
-type RowName = { log: MadeLog; depth: LogRow['depth'] } | { verifier: ProofRow['verifier'] & ('snarkjs' | 'noble'); proofs: number };
+type RowName = { log: MadeLog; depth: LogRow['depth'] } | { verifier: 'snarkjs' | 'noble'; proofs: number };
 
 async function childRow(name: RowName): Promise<LogRow | ProofRow> {
   return 'log' in name ? await logRow(name.log, name.depth) : await proofRow(name.verifier, name.proofs, ROUNDS);

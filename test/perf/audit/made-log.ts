@@ -38,7 +38,7 @@ export async function makeLog(dir: string, entries: number): Promise<MadeLog> {
   const write = async (file: number, bytes: Buffer) => { if (!files[file]!.write(bytes)) await once(files[file]!, 'drain'); };
   const tree = new TileTree();
   let bundle: Buffer[] = [];
-  let root = Buffer.alloc(0);
+  let root: Buffer = Buffer.alloc(0);
   const close = () => {
     const hashes = leafTile(bundle);
     const index = tree.bundles;

@@ -17,7 +17,7 @@ export type ClaimId = keyof typeof CLAIMS;
 /** Which claim a finding speaks against. */
 const CLAIM_OF: Readonly<Record<FailureCode, ClaimId>> = {
   CHECKPOINT_INVALID: 'tree', CHECKPOINT_ROOT: 'tree', TILE_WRONG: 'tree', ENTRIES_UNREADABLE: 'tree',
-  LOG_TRUNCATED: 'anchors', LOG_FORKED: 'anchors', ANCHOR_MISSING: 'anchors', ANCHOR_ORDER: 'anchors',
+  LOG_TRUNCATED: 'anchors', LOG_FORKED: 'anchors', ANCHOR_MISSING: 'anchors', ANCHOR_ORDER: 'anchors', PREDECESSOR_WRONG: 'anchors',
   ENTRY_MALFORMED: 'records', ENTRY_DUPLICATE: 'records', ENTRY_REORDERED: 'records', ENTRY_WITHOUT_RECORD: 'records', ENTRY_HASH: 'records', ENTRY_TIME: 'records',
   ENTRY_NOT_IN_TOPIC: 'records', ENTRY_NOT_LOGGED: 'records', RECORD_WITHOUT_ENTRY: 'records',
   VERDICT_WRONG: 'verdicts', PARAMETER_VERSION: 'verdicts', PROOF_INVALID: 'proofs', NULLIFIER_REUSED: 'nullifiers',
@@ -28,6 +28,7 @@ const CLAIM_OF: Readonly<Record<FailureCode, ClaimId>> = {
 const OPEN_BY: Readonly<Record<string, readonly ClaimId[]>> = {
   CHAIN: ['registry', 'time', 'anchors'], BLOCK_HASH: ['registry', 'time', 'anchors'], CHAIN_BEHIND: ['verdicts', 'proofs', 'nullifiers', 'registry'],
   RECORDS: ['records', 'proofs', 'nullifiers'], VERDICTS: ['verdicts', 'proofs', 'nullifiers', 'registry'], ATS_CIRCUIT_MISSING: ['verdicts', 'proofs', 'nullifiers'],
+  PREDECESSOR: ['records', 'verdicts', 'proofs', 'tree', 'anchors'],
 };
 
 /** One claim, and what was found against it. `open`: not all of it was checked. */
