@@ -144,6 +144,11 @@ describe('given SIGNED or SENT', () => {
     expect(stepOf(decide(given(sent()), observation, policy))).toBe('SENT');
   });
 
+  it('does not plan anew while the receipt of one of its attempts may exist', () => {
+    const observation = seen({ final: final(92, 0, 2, 0), sightings: new Map([['0xone', absent], ['0xtwo', unknown]]) });
+    expect(stepOf(decide(given(sent([attempt('one'), attempt('two')])), observation, policy))).toBe('SENT');
+  });
+
   it('plans the same checkpoint anew when its nonce is finally spent by another transaction', () => {
     const decision = decide(given(sent()), seen({ final: final(92, 0, 2, 0), sightings: new Map([['0xone', absent]]) }), policy);
     expect(decision.state.job).toEqual({ step: 'PLANNED', target: head(20) });
