@@ -1,4 +1,4 @@
-import { anchoredHead, logIdOf, logStatus, supersedeLog } from '#libs/chain';
+import { anchoredHead, JsonRpc, logIdOf, logStatus, quantity, supersedeLog, type Deployment } from '#libs/chain';
 import { readSecretFile } from '#libs/config';
 import { AtsError } from '#libs/errors';
 import { connectKafka, LogReader } from '#libs/stream';
@@ -25,10 +25,11 @@ export async function recoverLogFrom(args: readonly string[], layout: Layout, sa
   const { given } = readArguments(recoverLogCommand, args, { least: 0, most: 0 });
   const places = new Places(layout, given);
   const [rpcUrl, brokers] = [place(places.rpc?.at, 'rpc'), place(places.brokers?.at, 'brokers')];
+  const chain = await openChain(rpcUrl, places.deployment(), layout);
   const kafka = openTopic(brokers);
   try {
     await recoverLog({
-      layout, say, signal, topic: kafka.topic, chain: openChain(rpcUrl, places, layout),
+      layout, say, signal, topic: kafka.topic, chain,
       fromOffset: offsetOf(given['from-offset']), origin: given.origin, checkpoint: given.checkpoint === undefined ? undefined : readBytes(given.checkpoint, 'the checkpoint'),
     });
     say('start make run again: chain-anchor takes the new key, store and journal');
@@ -38,7 +39,7 @@ export async function recoverLogFrom(args: readonly string[], layout: Layout, sa
   }
 }
 
-export function openTopic(brokers: string): { topic: RecoveryTopic; close(): Promise<void> } {
+function openTopic(brokers: string): { topic: RecoveryTopic; close(): Promise<void> } {
   const client = connectKafka({ brokers: brokers.split(',').map((one) => one.trim()), clientId: 'attestream-recover-log', log: { info: () => undefined, warn: () => undefined } });
   const reader = new LogReader(client);
   return {
@@ -54,8 +55,11 @@ export function openTopic(brokers: string): { topic: RecoveryTopic; close(): Pro
   };
 }
 
-export function openChain(rpcUrl: string, places: Pick<Places, 'deployment'>, { operatorKeyFile }: Pick<Layout, 'operatorKeyFile'>): RecoveryChain {
-  const deployment = places.deployment();
+/** @throws AtsError ATS_CHAIN_WRONG when the node is of another chain than the deployment */
+async function openChain(rpcUrl: string, deployment: Deployment, { operatorKeyFile }: Pick<Layout, 'operatorKeyFile'>): Promise<RecoveryChain> {
+  const rpc = new JsonRpc(rpcUrl);
+  const chainId = await rpc.call('eth_chainId', [], quantity);
+  if (chainId !== deployment.chainId) throw new AtsError('ATS_CHAIN_WRONG', `${rpc.endpoint} has chain id ${chainId}, the deployment is on ${deployment.chainId}`, { todo: 'Name a node of that chain with --rpc.' });
   return {
     status: (origin, block) => logStatus({ rpcUrl, deployment, logId: logIdOf(origin), block }),
     anchored: (origin) => anchoredHead({ rpcUrl, deployment, logId: logIdOf(origin) }),

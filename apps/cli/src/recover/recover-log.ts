@@ -41,6 +41,9 @@ export interface RecoverLogParameters {
   pollMs?: number;
 }
 
+/** Entries; some seconds of work. */
+const TELL_EVERY = 2 ** 20;
+
 /**
  * Ends a log that may not be signed any more and puts its successor in its place: key, store, and the word on chain. What it decides is written down
  * before anything is changed, and each step is done once: called again after a crash, it goes on where it was.
@@ -84,7 +87,10 @@ async function hold({ checkpoint, say, signal, patienceMs = 60_000, pollMs = 200
   let told = false;
   for (const deadline = Date.now() + patienceMs; ;) {
     try {
-      return await EndedLog.open({ dir: store, verifier, checkpoint: decided ?? checkpoint });
+      return await EndedLog.open({
+        dir: store, verifier, checkpoint: decided ?? checkpoint,
+        onProgress: (checked, size) => { if (checked % TELL_EVERY === 0) say(`${checked} of ${size} entries hashed again`); },
+      });
     } catch (error) {
       if (!isAtsError(error, 'ATS_LOG_LOCKED') || Date.now() > deadline) throw error;
       if (!told) say(`waiting for ${store}: end chain-anchor, which holds it`);
