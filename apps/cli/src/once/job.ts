@@ -78,7 +78,7 @@ export async function doOnce({ stack, observer, stages, findings, say, signal }:
     const services = (observer.services() ?? []).filter(({ host }) => host === silenced);
     return services.length > 0 && services.every(({ state, active }) => state === 'UNKNOWN' && active) && services.some(({ executionStart }) => executionStart >= silentSince) ? services : undefined;
   }, { got: (services) => `${services.length} services: ${services[0]!.output}`, ...telling('it is not UNKNOWN') });
-  await stages.until('messages', `at least ${MESSAGES} verified telemetry messages`, 300, () => (verified() >= MESSAGES ? verified() : undefined),
+  await stages.until('messages', `at least ${MESSAGES} verified telemetry messages`, 480, () => (verified() >= MESSAGES ? verified() : undefined),
     { got: (n) => `${n} verified`, ...telling('too few') });
 
   findings.recount = await stages.until('accounted', 'one audit entry and one outcome for every source record', 120, async () => {
