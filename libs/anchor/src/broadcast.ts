@@ -3,8 +3,8 @@ import { AtsError } from '#libs/errors';
 
 /** It has the very transaction. */
 const KNOWN = /already known|already imported|known transaction|alreadyknown/i;
-/** Another transaction of this nonce is mined, or waits and pays as much: what becomes of that decides. */
-const CONTENDED = /nonce too low|nonce is too low|underpriced|lower than the current|replacement/i;
+/** Another transaction of this nonce is mined, or waits and pays as much, or blocks ask for more now: what becomes of that decides. */
+const CONTENDED = /nonce too low|nonce is too low|underpriced|lower than the current|replacement|less than block base fee/i;
 const POOR = /insufficient (funds|balance)|insufficientfunds/i;
 
 /**

@@ -107,7 +107,9 @@ export class Endpoints implements Chain {
     const attempt = ({ endpoint }: Member): Promise<AtsError | undefined> => endpoint.send(raw).then(() => undefined, asAtsError);
     // it may be slow, and it is not waited for
     for (const member of this.#members) if (member.out && !isAtsError(member.said, 'ATS_CHAIN_WRONG')) void attempt(member);
-    return outcomeOf(await Promise.all(this.#members.filter(({ out }) => !out).map(attempt)));
+    const members = this.#members.filter(({ out }) => !out);
+    if (members.length === 0) throw this.#noQuorum('answer', members);
+    return outcomeOf(await Promise.all(members.map(attempt)));
   }
 
   /** Asks all that are in (or these). One that fails is out. @throws AtsError when too few answer. */
