@@ -120,7 +120,9 @@ export class AnchorWorker {
 
   async #latest(): Promise<[TreeHead | undefined, AtsError | undefined]> {
     try {
-      return [await this.#options.source.latest(), undefined];
+      const head = await this.#options.source.latest();
+      // What else the source's object carries must not get into the journal, which is read back by its own fields alone.
+      return [head && { size: head.size, root: head.root }, undefined];
     } catch (error) {
       return [undefined, asAtsError(error)];
     }
