@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { getBytes, Interface } from 'ethers';
 import { audit, type AuditEntry, type AuditOptions, type AuditReport, type ChainSource, type LogSource, type RecordSource } from '#libs/audit';
 import { checkpointAnchorContract, logIdOf, RegistryProjection, type Deployment } from '#libs/chain';
-import { EventReader, PROOF_BYTES, type ChainBlock, type ChainLog, type KafkaRecord } from '#libs/events';
+import { EventReader, isTopicName, PROOF_BYTES, TOPICS, type ChainBlock, type ChainLog, type KafkaRecord } from '#libs/events';
 import { encodeEntryBundle, formatCheckpoint, generateLogKey, hashesRoot, leafTile, noteSigner, signNote, TILE_WIDTH, type TileSource } from '#libs/log';
 import { createSnarkjsVerifier, deploymentScope, type BatchVerifier, type ProofJob } from '#libs/proofs';
 import { decide, EMPTY_STATE, evolve, examine, outcomeOf, ParameterSets, type Candidate, type PartitionState } from '#libs/verdict';
@@ -189,6 +189,7 @@ export class AuditWorld {
     records.set('audit-log/0', (this.topicEntries ?? leaves).map((value, i) => (
       { topic: 'audit-log', partition: 0, offset: BigInt(2 * i), timestamp: this.entries[Math.min(i, this.entries.length - 1)]!.timestamp, key: null, value, headers: [] })));
     return {
+      partitions: async (topic) => Math.max(isTopicName(topic) ? TOPICS[topic].partitions : 0, ...[...records.keys()].filter((place) => place.startsWith(`${topic}/`)).map((place) => Number(place.split('/')[1]) + 1)),
       bounds: async (topic, partition) => ({ from: 0n, to: (records.get(`${topic}/${partition}`)?.at(-1)?.offset ?? -1n) + 1n }),
       async *read(topic, partition, from, to) {
         for (const record of records.get(`${topic}/${partition}`) ?? []) if (record.offset >= from && record.offset < to) yield record;

@@ -4,6 +4,8 @@ import type { TileSource } from '#libs/log';
 
 /** Committed records of the source topics and of audit-log: a broker's or an archive's. */
 export interface RecordSource {
+  /** How many partitions the topic really has, whatever it was made with: a topic can be given more. 0 of one that is absent. */
+  partitions(topic: string): Promise<number>;
   /** The oldest offset and the one after the newest; a topic that is absent has 0 and 0. */
   bounds(topic: string, partition: number): Promise<{ from: bigint; to: bigint }>;
   /** Every committed record in [from, to), in offset order. Control records and aborted records are absent: offsets have gaps. */

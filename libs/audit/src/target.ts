@@ -37,10 +37,14 @@ export async function findTarget({ identity, log, verifier, records, source, cha
   }
 }
 
+/** Partitions that a topic was given later count as well: whoever writes finds them, and the log has to. */
 async function endsOf(records: RecordSource): Promise<AuditTarget['ends']> {
   const ends: { topic: string; partition: number; from: bigint; to: bigint }[] = [];
   for (const topic of [...SOURCE_TOPICS, 'audit-log'] as const) {
-    for (let partition = 0; partition < TOPICS[topic].partitions; partition++) ends.push({ topic, partition, ...await records.bounds(topic, partition) });
+    const present = await records.partitions(topic);
+    for (let partition = 0; partition < Math.max(present, TOPICS[topic].partitions); partition++) {
+      ends.push({ topic, partition, ...(partition < present ? await records.bounds(topic, partition) : { from: 0n, to: 0n }) });
+    }
   }
   return ends;
 }

@@ -28,6 +28,7 @@ export interface Cluster {
   connect(): Promise<void>;
   refreshMetadata(): Promise<void>;
   addTargetTopic(topic: string): Promise<void>;
+  findTopicPartitionMetadata(topic: string): readonly unknown[];
   findLeaderForPartitions(topic: string, partitions: number[]): Record<string, number[]>;
   findBroker(node: { nodeId: string }): Promise<Broker>;
   findGroupCoordinator(group: { groupId: string }): Promise<Broker>;

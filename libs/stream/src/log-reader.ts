@@ -30,6 +30,11 @@ export class LogReader {
     this.#persistence = { patienceMs };
   }
 
+  /** How many partitions the topic has now. */
+  async partitions(topic: string): Promise<number> {
+    return await this.#session.partitions(topic, this.#persistence);
+  }
+
   /** Offset of the oldest record; the end's offset when there is none. */
   async earliest(topic: string, partition: number): Promise<bigint> {
     return (await this.#session.offset(topic, partition, START, 'high watermark', this.#persistence))!;

@@ -41,6 +41,15 @@ export class LogSession {
 
   constructor(private readonly kafka: KafkaClient, private readonly role: string) {}
 
+  /** How many partitions the topic has, asked anew: it may have been given more since it was first looked at. */
+  async partitions(topic: string, persistence: Persistence): Promise<number> {
+    return await this.ask(`partitions of ${topic}`, persistence, async (cluster) => {
+      await cluster.addTargetTopic(topic);
+      await cluster.refreshMetadata();
+      return cluster.findTopicPartitionMetadata(topic).length;
+    });
+  }
+
   /** @param timestamp milliseconds, or -1 for the end, -2 for the start. Undefined when no record is that new. */
   async offset(topic: string, partition: number, timestamp: number, isolation: 'high watermark' | 'last stable', persistence: Persistence): Promise<bigint | undefined> {
     const isolationLevel = isolation === 'high watermark' ? READ_UNCOMMITTED : READ_COMMITTED;

@@ -107,6 +107,7 @@ function chainOf(entries: number, root: Buffer): ChainSource {
 function fileRecords(dir: string, entries: number): RecordSource {
   const countOf = (topic: string, partition: number) => (topic === 'audit-log' ? entries : topic === 'bci-intent' ? Math.ceil((entries - partition) / PARTITIONS) : 0);
   return {
+    partitions: async (topic) => (topic === 'bci-intent' ? PARTITIONS : 1),
     bounds: async (topic, partition) => ({ from: 0n, to: BigInt(countOf(topic, partition)) }),
     async *read(topic, partition, from, to) {
       if (to <= from) return;

@@ -73,6 +73,12 @@ export class RecordArchive {
     }
   }
 
+  /** How many partitions the archive names of the topic. */
+  async partitions(topic: string): Promise<number> {
+    const named = [...this.#places.keys()].filter((place) => place.startsWith(`${topic}/`));
+    return named.reduce((most, place) => Math.max(most, Number(place.slice(topic.length + 1)) + 1), 0);
+  }
+
   /** What there is of the partition; nothing of one that no archive names. */
   async bounds(topic: string, partition: number): Promise<{ from: bigint; to: bigint }> {
     const { from, to } = this.#places.get(`${topic}/${partition}`) ?? { from: 0n, to: 0n };
