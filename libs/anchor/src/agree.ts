@@ -19,6 +19,11 @@ export function median<T extends bigint | number>(values: readonly T[]): T {
   return values.toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0))[(values.length - 1) >> 1]!;
 }
 
+/** The upper middle, for what had better be too much than too little: with a majority of honest values, between two of them. */
+export function upperMedian<T extends bigint | number>(values: readonly T[]): T {
+  return values.toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0))[values.length >> 1]!;
+}
+
 export function agreeOnFinal(views: readonly StateView[], quorum: number): FinalView | undefined {
   return agreed(views.map(({ final }) => final), quorum, finalKey);
 }

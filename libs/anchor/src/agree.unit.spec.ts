@@ -1,4 +1,4 @@
-import { agreeOnFinal, agreeOnSighting, contradicts, median, reachedByQuorum, type StateView } from './agree.js';
+import { agreeOnFinal, agreeOnSighting, contradicts, median, reachedByQuorum, upperMedian, type StateView } from './agree.js';
 import type { FinalView, Sighting } from './decide.js';
 
 const root = Buffer.alloc(32, 1);
@@ -18,6 +18,10 @@ it.each([
 
 it('the middle of the market is not moved by one that lies, up or down', () => {
   expect([median([5n, 10n ** 18n, 6n]), median([5n, 0n, 6n]), median([5n, 10n ** 18n]), median([4])]).toEqual([6n, 5n, 5n, 4]);
+});
+
+it('of two estimates the higher is taken, of three the middle: one that lies can neither raise what an anchor may cost nor make it run out', () => {
+  expect([upperMedian([5n, 9n]), upperMedian([5n, 10n ** 18n, 6n]), upperMedian([5n, 0n, 6n]), upperMedian([0n, 5n]), upperMedian([7n])]).toEqual([9n, 6n, 5n, 5n, 7n]);
 });
 
 it.each([

@@ -1,5 +1,5 @@
 import { AtsError, isAtsError, type AtsCode } from '#libs/errors';
-import { agreeOnFinal, agreeOnSighting, contradicts, median, reachedByQuorum, type TipView } from './agree.js';
+import { agreeOnFinal, agreeOnSighting, contradicts, median, reachedByQuorum, upperMedian, type TipView } from './agree.js';
 import { asAtsError } from './as-ats-error.js';
 import { outcomeOf } from './broadcast.js';
 import type { Chain, ChainQuestion, ChainView } from './chain.js';
@@ -25,7 +25,7 @@ const TIMEOUT_MS = 10_000;
 const RETRY_MS = 2_000;
 /** Rounds in a row that make a part that is not answered, or not agreed on, worth a word: a reorganisation makes one or two. */
 const PATIENT_ROUNDS = 5;
-/** Far above what any anchor needs: an endpoint that estimates more than this is not followed. */
+/** Far above what any anchor needs: no estimate is followed beyond this. */
 const GAS_LIMIT_MOST = 500_000n;
 
 /** Several nodes as one chain. One that fails is left out, said once, and tried again in the background until it is right. */
@@ -84,8 +84,8 @@ export class Endpoints implements Chain {
     });
     const gas = answers.map(([, value]) => value).filter((value) => value !== undefined);
     if (gas.length < this.#quorum) throw refusals.length >= this.#quorum ? refusals[0]! : this.#noQuorum('estimate the gas', gas);
-    // the most: gas that is not used is not paid, and too little would make the anchor fail
-    const limit = (gas.reduce((a, b) => (a > b ? a : b)) * 6n) / 5n;
+    // of two the higher: gas that is not used is not paid, and too little would make the anchor fail
+    const limit = (upperMedian(gas) * 6n) / 5n;
     return limit < GAS_LIMIT_MOST ? limit : GAS_LIMIT_MOST;
   }
 

@@ -282,6 +282,16 @@ describe('endpoints', () => {
     expect(proxies[1]!.lies).toBeGreaterThan(0);
   });
 
+  it.each([['far more', 2], ['half the', 1]])('one of three that says an anchor takes %s gas does not decide its limit', async (_, turn) => {
+    proxies[1]!.become('estimate');
+    proxies[1]!.lies = turn;
+    const running = start();
+    await anchorsOnce(running, () => until(() => said(running, 'signed')));
+    const { gasLimit } = [...sent.values()].at(-1)!;
+    const { gasUsed } = await chain.rpc('eth_getTransactionReceipt', [...sent.keys()].at(-1)) as { gasUsed: string };
+    expect([gasLimit > BigInt(gasUsed), gasLimit < 2n * BigInt(gasUsed), proxies[1]!.lies]).toEqual([true, true, turn + 1]);
+  });
+
   it('two of three that fail halt it, and it goes on when one of them is right again', async () => {
     const running = start();
     await anchorsOnce(running, async () => {

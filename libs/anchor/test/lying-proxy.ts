@@ -6,9 +6,10 @@ import { checkpointAnchorContract } from '#libs/chain';
 
 /**
  * What an endpoint does with the truth. lagging: it stands some blocks behind. fake-receipt: it swallows what is sent, and says it was mined and
- * anchored. denial: it knows no transaction, and says their nonces are spent. rash-final: it calls the newest block final. The others fail openly.
+ * anchored. denial: it knows no transaction, and says their nonces are spent. rash-final: it calls the newest block final. estimate: an anchor takes
+ * far more gas than it does, or half of it, by turns. The others fail openly.
  */
-export const LIES = ['fake-receipt', 'denial', 'rash-final', 'wrong-chain', 'garbage', 'silent', 'reset'] as const;
+export const LIES = ['fake-receipt', 'denial', 'rash-final', 'estimate', 'wrong-chain', 'garbage', 'silent', 'reset'] as const;
 export type ProxyMode = 'honest' | 'lagging' | (typeof LIES)[number];
 
 interface Call { id: number; method: string; params: unknown[] }
@@ -91,6 +92,7 @@ export class LyingProxy {
     switch (this.mode) {
       case 'wrong-chain': return method === 'eth_chainId' ? { result: '0x1' } : undefined;
       case 'rash-final': return params[0] === 'finalized' ? this.#ask(method, ['latest', false]) : undefined;
+      case 'estimate': return method === 'eth_estimateGas' ? this.#estimate(params) : undefined;
       case 'lagging': return this.#late(method, params);
       case 'denial':
         if (method === 'eth_getTransactionReceipt' || method === 'eth_getTransactionByHash') return { result: null };
@@ -98,6 +100,12 @@ export class LyingProxy {
       case 'fake-receipt': return this.#fake(method, params);
       default: return undefined;
     }
+  }
+
+  async #estimate(params: unknown[]): Promise<Answer> {
+    const truth = await this.#ask('eth_estimateGas', params);
+    if (typeof truth.result !== 'string') return truth;
+    return { result: this.lies % 2 === 0 ? '0x1c9c380' : `0x${(BigInt(truth.result) / 2n).toString(16)}` };
   }
 
   async #late(method: string, params: unknown[]): Promise<Answer | undefined> {

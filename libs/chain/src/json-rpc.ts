@@ -27,6 +27,9 @@ const answer = z.object({
   error: z.object({ code: z.number(), message: z.string(), data: z.unknown().optional() }).optional(),
 });
 
+/** Above what any request of ours is answered with: all receipts of a full block, fifty of the largest transactions. */
+const MOST_BYTES = 64 << 20;
+
 /**
  * JSON-RPC 2.0 over HTTP. Nothing is retried here, and no answer is believed before it has the expected shape. Errors name the node as
  * scheme://host:port: what else its URL holds is how a provider knows its customer.
@@ -35,7 +38,7 @@ export class JsonRpc {
   readonly #endpoint: Endpoint;
 
   /** @throws AtsError ATS_CONFIG_INVALID for what is no HTTP URL. */
-  constructor(url: string, readonly timeoutMs = 10_000) {
+  constructor(url: string, readonly timeoutMs = 10_000, readonly maxBytes = MOST_BYTES) {
     this.#endpoint = new Endpoint(url);
   }
 
@@ -45,8 +48,8 @@ export class JsonRpc {
   }
 
   /**
-   * @throws AtsError ATS_CHAIN_UNREACHABLE when nothing answers; ATS_CHAIN_RPC_INVALID when the answer is not JSON-RPC or not of the
-   * expected shape; {@link RpcRefusal} when the node refuses.
+   * @throws AtsError ATS_CHAIN_UNREACHABLE when nothing answers; ATS_CHAIN_RPC_INVALID when the answer is not JSON-RPC, not of the
+   * expected shape, or longer than any can be; {@link RpcRefusal} when the node refuses.
    */
   async call<T>(method: string, params: readonly unknown[], result: z.ZodType<T>): Promise<T> {
     const [value] = await this.batch([{ method, params, result }]);
@@ -80,8 +83,9 @@ export class JsonRpc {
         signal: AbortSignal.timeout(this.timeoutMs),
       });
       status = response.status;
-      text = await response.text();
+      text = await boundedText(response, this.maxBytes);
     } catch (cause) {
+      if (cause instanceof TooLong) throw this.#invalid(cause.message);
       throw new AtsError('ATS_CHAIN_UNREACHABLE', `${this.endpoint}: ${this.#endpoint.clean(reasonOf(cause))}`, { cause });
     }
     try {
@@ -103,6 +107,20 @@ export class JsonRpc {
   #invalid(why: string): AtsError {
     return new AtsError('ATS_CHAIN_RPC_INVALID', `${this.endpoint}: ${why}`);
   }
+}
+
+class TooLong extends Error {}
+
+/** Read no further than the bound: what a node sends is as long as it likes. */
+async function boundedText(response: Response, maxBytes: number): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw new TooLong(`an answer of more than ${maxBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, bytes).toString('utf8');
 }
 
 /** fetch says "fetch failed" and keeps the reason in its cause. */

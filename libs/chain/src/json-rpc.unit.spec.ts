@@ -71,6 +71,25 @@ it('a node that is away, or silent, is ATS_CHAIN_UNREACHABLE', async () => {
   silent.close();
 });
 
+it('a node whose answer does not end is ATS_CHAIN_RPC_INVALID, and is read no further than the bound', async () => {
+  let sent = 0;
+  const endless = createServer((_, response) => {
+    const more = (): void => {
+      if (response.destroyed) return;
+      sent += 65_536;
+      if (response.write(Buffer.alloc(65_536, 0x20))) setImmediate(more);
+    };
+    response.on('drain', more);
+    more();
+  });
+  await new Promise<void>((resolve) => { endless.listen(0, '127.0.0.1', resolve); });
+  const { port } = endless.address() as AddressInfo;
+  expect(await failureOf(new JsonRpc(`http://127.0.0.1:${port}`, 60_000, 1 << 20).call('x', [], quantity))).toMatch(/^ATS_CHAIN_RPC_INVALID.*more than 1048576 bytes/);
+  expect(sent).toBeLessThan(64 << 20);
+  endless.closeAllConnections();
+  endless.close();
+});
+
 it('a refusal keeps the reason and the revert data', async () => {
   answer = () => ({ body: '{"jsonrpc":"2.0","id":0,"error":{"code":3,"message":"execution reverted","data":"0xabcd"}}' });
   const refusal = await ask().catch((error: unknown) => error);
