@@ -1,3 +1,4 @@
+import { AtsError } from '#libs/errors';
 import type { KafkaRecord } from '#libs/events';
 
 /** What a cursor holds at most, read ahead of what is taken. */
@@ -26,7 +27,7 @@ export class RecordCursor {
   /** The record behind the head, when it is here. */
   get second(): KafkaRecord | undefined { return this.#ahead[this.#taken + 1]; }
 
-  /** Waits for a head (with `count` 2: for a second); false at the end. @throws what the source throws */
+  /** Waits for a head (with `count` 2: for a second); false at the end. @throws what the source throws; AtsError ATS_RECORDS_UNORDERED when its offsets do not rise */
   async more(count: 1 | 2 = 1): Promise<boolean> {
     while (this.#ahead.length - this.#taken < count) {
       if (this.#failure !== undefined) throw this.#failure.error;
@@ -59,8 +60,12 @@ export class RecordCursor {
 
   async #read(records: AsyncIterable<KafkaRecord>): Promise<void> {
     try {
+      let last = -1n;
       for await (const record of records) {
         if (this.#closed) return;
+        const { topic, partition, offset } = record;
+        if (offset <= last) throw new AtsError('ATS_RECORDS_UNORDERED', `offset ${offset} of ${topic}/${partition} comes after ${last}`);
+        last = offset;
         this.#ahead.push(record);
         this.#bytes += record.value?.length ?? 0;
         this.#wake();

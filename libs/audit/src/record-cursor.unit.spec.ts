@@ -55,6 +55,15 @@ it('tells what the source throws after the records before it', async () => {
   await expect(cursor.more()).rejects.toThrow('broker away');
 });
 
+it.each([[[0, 2, 2]], [[0, 5, 3]]])('refuses offsets that do not rise, whatever the source: %j', async (offsets) => {
+  const cursor = new RecordCursor((async function* () { for (const offset of offsets) yield record(offset); })());
+  for (let i = 0; i < 2; i++) {
+    await cursor.more();
+    cursor.take();
+  }
+  await expect(cursor.more()).rejects.toMatchObject({ code: 'ATS_RECORDS_UNORDERED' });
+});
+
 it('ends its source when it is closed', async () => {
   const endless = source(Infinity);
   const cursor = new RecordCursor(endless.records);

@@ -90,6 +90,7 @@ export const ATS_CODES = {
   ATS_EVENT_NOT_LOGGED: { what: 'the log has no entry for this event', todo: 'Name TOPIC/PARTITION/OFFSET of a source record, and wait until its entry is in the log.' },
   ATS_EVENT_UNPROVEN: { what: 'the proof does not hold', todo: 'Do not rely on the event.' },
   ATS_HOUSEHOLD_IN_USE: { what: "the household's agent runs", todo: 'Stop it first; a running agent has the keys in memory.' },
+  ATS_RECORDS_UNORDERED: { what: 'records of a partition do not come in the order of their offsets', todo: 'Read them from another broker or copy; nothing is judged by these.' },
   ATS_HOUSEHOLD_UNKNOWN: { what: 'there is no such household', todo: 'Name one of the folders in households/.' },
   // icinga
   ATS_ICINGA_REFUSED: { what: 'Icinga2 refused a request', todo: 'Check the permissions of the ApiUser and the object names.' },

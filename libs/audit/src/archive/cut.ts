@@ -21,10 +21,7 @@ export async function takeCut({ records, log, vkey, rpc, deployment }: { records
   const verifier = noteVerifier(vkey);
   for (let attempt = 1; ; attempt++) {
     const checkpoint = openCheckpoint(await log.checkpoint(), verifier);
-    const bounds: Bounds[] = [];
-    for (const topic of [...SOURCE_TOPICS, 'audit-log'] as const) {
-      for (let partition = 0; partition < TOPICS[topic].partitions; partition++) bounds.push({ topic, partition, ...await records.bounds(topic, partition) });
-    }
+    const bounds = await boundsOf(records);
     const { number, hash } = await finalizedHead(rpc, deployment);
     const anchored = await anchoredHead({ rpc, deployment, logId: logIdOf(checkpoint.origin), block: { blockHash: hash } });
     if (anchored === undefined || anchored.size <= checkpoint.size) return { checkpoint, bounds, head: { number, hash } };
@@ -32,6 +29,16 @@ export async function takeCut({ records, log, vkey, rpc, deployment }: { records
       throw new AtsError('ATS_LOG_RANGE', `${checkpoint.origin} is published with ${checkpoint.size} entries, the chain has ${anchored.size}`, { todo: 'The log was cut or is an old copy: audit it.' });
     }
   }
+}
+
+/** Every partition that a topic has, those too that were added to it: what is sent there has to have its entry as well. */
+export async function boundsOf(records: Pick<RecordSource, 'partitions' | 'bounds'>): Promise<Bounds[]> {
+  const bounds: Bounds[] = [];
+  for (const topic of [...SOURCE_TOPICS, 'audit-log'] as const) {
+    const partitions = Math.max(TOPICS[topic].partitions, await records.partitions(topic));
+    for (let partition = 0; partition < partitions; partition++) bounds.push({ topic, partition, ...await records.bounds(topic, partition) });
+  }
+  return bounds;
 }
 
 /** The records of the entries [from, to) alone. Ranges that adjoin have bounds that adjoin, so that no record falls between two archives. */

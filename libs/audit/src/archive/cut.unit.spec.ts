@@ -1,6 +1,6 @@
-import { EventCodec, TOPIC_NAMES, type TopicName } from '#libs/events';
+import { EventCodec, TOPIC_NAMES, TOPICS, type TopicName } from '#libs/events';
 import { encodeEntryBundle, TILE_WIDTH, type TileSource } from '#libs/log';
-import { boundsOfRange, type Bounds } from './cut.js';
+import { boundsOf, boundsOfRange, type Bounds } from './cut.js';
 import { joinArchives, type Archive } from './open-archive.js';
 
 const codec = EventCodec.fromIds(Object.fromEntries(TOPIC_NAMES.map((topic) => [topic, 7])) as Record<TopicName, number>);
@@ -39,6 +39,14 @@ it('ranges that adjoin have bounds that adjoin, wherever they are cut: no record
 
 it.each([[10, 10], [20, 10], [601, 700]])('entries %i to %i are no range of this log', async (from, to) => {
   await expect(range(from, to)).rejects.toMatchObject({ code: 'ATS_LOG_RANGE' });
+});
+
+it('partitions that were added to a topic are archived with the others, and a topic that is away with those that it should have', async () => {
+  const bounds = await boundsOf({ partitions: async (topic) => (topic === 'telemetry' ? TOPICS.telemetry.partitions + 3 : 0), bounds: async (_, partition) => ({ from: 0n, to: BigInt(partition) }) });
+  const of = (topic: string) => bounds.filter((one) => one.topic === topic).map(({ partition, to }) => [partition, Number(to)]);
+  expect(of('telemetry')).toEqual(Array.from({ length: TOPICS.telemetry.partitions + 3 }, (_, i) => [i, i]));
+  expect(of('bci-intent')).toHaveLength(TOPICS['bci-intent'].partitions);
+  expect(of('audit-log')).toEqual([[0, 0]]);
 });
 
 it('archives are joined in order, from entry 0 on, of one log', () => {

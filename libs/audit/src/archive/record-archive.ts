@@ -31,52 +31,63 @@ export async function exportRecords(folder: ArchiveFolder, source: RecordReader,
     pending = [];
     pendingBytes = 0;
   };
-  for await (const record of source.read(topic, partition, from, to)) {
-    if (file === undefined) {
-      const path = `records/${topic}/${partition}/${String(record.offset).padStart(20, '0')}.records`;
-      file = await folder.create(path);
-      segments.push({ file: path, from: String(record.offset), records: 0 });
+  try {
+    for await (const record of source.read(topic, partition, from, to)) {
+      if (file === undefined) {
+        const path = `records/${topic}/${partition}/${String(record.offset).padStart(20, '0')}.records`;
+        file = await folder.create(path);
+        segments.push({ file: path, from: String(record.offset), records: 0 });
+      }
+      const frame = encodeRecord(record);
+      pending.push(frame);
+      pendingBytes += frame.length;
+      segments.at(-1)!.records++;
+      onRecord?.();
+      if (pendingBytes < WRITE_BYTES) continue;
+      await flush();
+      if (file.bytes < SEGMENT_BYTES) continue;
+      await file.close();
+      file = undefined;
     }
-    const frame = encodeRecord(record);
-    pending.push(frame);
-    pendingBytes += frame.length;
-    segments.at(-1)!.records++;
-    onRecord?.();
-    if (pendingBytes < WRITE_BYTES) continue;
     await flush();
-    if (file.bytes < SEGMENT_BYTES) continue;
-    await file.close();
-    file = undefined;
+  } finally {
+    await file?.close();
   }
-  await flush();
-  await file?.close();
   return { topic, partition, from: String(from), to: String(to), segments };
 }
 
 /** Partitions of one archive, and where its files are. */
 export interface ArchivedRecords { dir: string; partitions: readonly ArchivedPartition[] }
 
+/** A segment, and the offsets [first, end) that its records may have: it ends where the next one, or the archive's part of the partition, does. */
+interface Stretch { file: string; path: string; first: bigint; end: bigint; records: number }
+
 /** The records of an archive, or of several that continue each other, as a reader of the topics finds them. */
 export class RecordArchive {
-  readonly #places = new Map<string, { from: bigint; to: bigint; segments: (Segment & { dir: string })[] }>();
+  readonly #places = new Map<string, { from: bigint; to: bigint; stretches: Stretch[] }>();
+  readonly #partitions = new Map<string, number>();
 
-  /** @throws AtsError ATS_ARCHIVE_INVALID when an archive does not begin where the one before it ends */
+  /** @throws AtsError ATS_ARCHIVE_INVALID when an archive does not begin where the one before it ends, or its segments are not in order and within its bounds */
   constructor(archives: readonly ArchivedRecords[]) {
     for (const { dir, partitions } of archives) {
-      for (const { topic, partition, from, to, segments } of partitions) {
+      const seen = new Set<string>();
+      for (const archived of partitions) {
+        const { topic, partition } = archived;
         const place = `${topic}/${partition}`;
-        const own = { from: BigInt(from), to: BigInt(to), segments: segments.map((segment) => ({ ...segment, dir })) };
+        if (seen.has(place)) throw invalid(`${dir} names ${place} twice`);
+        seen.add(place);
+        const own = { from: BigInt(archived.from), to: BigInt(archived.to), stretches: stretchesOf(dir, archived) };
         const known = topic === 'audit-log' ? undefined : this.#places.get(place); // each has all of audit-log
-        if (known !== undefined && known.to !== own.from) throw new AtsError('ATS_ARCHIVE_INVALID', `${place} of ${dir} begins at ${own.from}, the archive before it ends at ${known.to}`, { todo: 'Name archives that continue each other, in order.' });
-        this.#places.set(place, known === undefined ? own : { from: known.from, to: own.to, segments: [...known.segments, ...own.segments] });
+        if (known !== undefined && known.to !== own.from) throw invalid(`${place} of ${dir} begins at ${own.from}, the archive before it ends at ${known.to}`, 'Name archives that continue each other, in order.');
+        this.#places.set(place, known === undefined ? own : { from: known.from, to: own.to, stretches: [...known.stretches, ...own.stretches] });
+        this.#partitions.set(topic, Math.max(this.#partitions.get(topic) ?? 0, partition + 1));
       }
     }
   }
 
-  /** How many partitions the archive names of the topic. */
+  /** As many as the topic had when it was exported. */
   async partitions(topic: string): Promise<number> {
-    const named = [...this.#places.keys()].filter((place) => place.startsWith(`${topic}/`));
-    return named.reduce((most, place) => Math.max(most, Number(place.slice(topic.length + 1)) + 1), 0);
+    return this.#partitions.get(topic) ?? 0;
   }
 
   /** What there is of the partition; nothing of one that no archive names. */
@@ -85,18 +96,18 @@ export class RecordArchive {
     return { from, to };
   }
 
-  /** @throws AtsError ATS_ARCHIVE_DAMAGED when the offsets of a file do not rise, or its records are not as many as the manifest says */
+  /** @throws AtsError ATS_ARCHIVE_DAMAGED when offsets do not rise or leave the segment's bounds, or records are not as many as the manifest says */
   async *read(topic: string, partition: number, from: bigint, to: bigint): AsyncGenerator<KafkaRecord, void, undefined> {
-    const segments = this.#places.get(`${topic}/${partition}`)?.segments ?? [];
-    for (const [i, { dir, file, from: first, records }] of segments.entries()) {
-      const next = segments[i + 1];
-      if ((next !== undefined && BigInt(next.from) <= from) || BigInt(first) >= to) continue;
-      let last = BigInt(first) - 1n;
+    const { stretches } = this.#places.get(`${topic}/${partition}`) ?? { stretches: [] };
+    for (const { path, file, first, end, records } of stretches) {
+      if (end <= from || first >= to) continue;
+      let last = first - 1n;
       let count = 0;
-      for await (const frames of readFrames(join(dir, file), prefixedLength)) {
+      for await (const frames of readFrames(path, prefixedLength)) {
         for (const { bytes } of frames) {
           const offset = frameOffset(bytes);
           if (offset <= last) throw damaged(`${file}: offset ${offset} comes after ${last}`);
+          if (offset >= end) throw damaged(`${file}: offset ${offset} is not below ${end}, where it ends by the manifest`);
           last = offset;
           count++;
           if (offset >= from && offset < to) yield decodeRecord(topic, partition, bytes);
@@ -109,6 +120,21 @@ export class RecordArchive {
   async close(): Promise<void> {
     // Files are open only while they are read.
   }
+}
+
+function stretchesOf(dir: string, { topic, partition, from, to, segments }: ArchivedPartition): Stretch[] {
+  let least = BigInt(from);
+  const stretches = segments.map(({ file, from: first, records }, i) => ({ file, path: join(dir, file), first: BigInt(first), end: BigInt(segments[i + 1]?.from ?? to), records }));
+  for (const { file, first, end } of stretches) {
+    if (first < least || end <= first) throw invalid(`${file} has offsets ${first} to ${end} by the manifest, out of their turn in ${topic}/${partition} from ${from} to ${to}`);
+    least = end;
+  }
+  if (least > BigInt(to)) throw invalid(`${topic}/${partition} of ${dir} goes from ${from} to ${to} by the manifest`);
+  return stretches;
+}
+
+function invalid(why: string, todo?: string): AtsError {
+  return new AtsError('ATS_ARCHIVE_INVALID', why, todo === undefined ? {} : { todo });
 }
 
 function damaged(why: string): AtsError {

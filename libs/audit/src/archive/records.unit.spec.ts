@@ -1,10 +1,10 @@
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { KafkaRecord } from '#libs/events';
 import { ArchiveFolder, SUMS_FILE, verifySums } from './archive-folder.js';
 import { readFrames, prefixedLength, rlpLength } from './frames.js';
-import { exportRecords, RecordArchive, type ArchivedPartition } from './record-archive.js';
+import { exportRecords, RecordArchive, type ArchivedPartition, type Segment } from './record-archive.js';
 import { decodeRecord, encodeRecord } from './record-frame.js';
 
 let dir: string;
@@ -81,6 +81,55 @@ it('a record that is missing from a file, comes twice or out of its turn is dama
     writeFileSync(join(folder, file), bytes);
     await expect(collect(new RecordArchive([{ dir: folder, partitions }]).read('telemetry', 2, 0n, 200n))).rejects.toMatchObject({ code: 'ATS_ARCHIVE_DAMAGED' });
   }
+});
+
+describe('a manifest whose segments do not fit', () => {
+  /** Two files of one partition: offsets [0, 50) and the rest, as a large export makes them. */
+  async function twoFiles(): Promise<{ dir: string; segments: [Segment, Segment]; archive: (segments: Segment[], bounds?: { from?: string; to?: string }) => RecordArchive }> {
+    const first = await exported('first', ALL.slice(0, 50), 0n, 50n);
+    const second = await exported('second', ALL.slice(50), 50n, 200n);
+    const folder = join(dir, 'joined');
+    const segments = [first, second].map(({ dir: from, partitions }, i) => {
+      const [segment] = partitions[0]!.segments as [Segment];
+      mkdirSync(folder, { recursive: true });
+      cpSync(join(from, segment.file), join(folder, `${i}`));
+      return { ...segment, file: `${i}` };
+    }) as [Segment, Segment];
+    return { dir: folder, segments, archive: (named, bounds = {}) => new RecordArchive([{ dir: folder, partitions: [{ topic: 'telemetry', partition: 2, from: '0', to: '200', ...bounds, segments: named }] }]) };
+  }
+
+  it('is refused when they are out of order, overlap, or leave the bounds of the partition', async () => {
+    const { segments: [first, second], archive } = await twoFiles();
+    expect(await collect(archive([first, second]).read('telemetry', 2, 0n, 200n))).toEqual(ALL);
+    for (const build of [() => archive([second, first]), () => archive([first, { ...first }]), () => archive([first, second], { from: '1' }), () => archive([first, second], { to: '60' })]) expect(build).toThrow(/ATS_ARCHIVE_INVALID/);
+  });
+
+  it('is damage when a file repeats what the one before it had, or its records leave its bounds', async () => {
+    const { dir: folder, segments: [first, second], archive } = await twoFiles();
+    await expect(collect(archive([first, second], { to: '150' }).read('telemetry', 2, 0n, 150n))).rejects.toMatchObject({ code: 'ATS_ARCHIVE_DAMAGED' });
+    // the second file begins with the first one's last record: read alone, its offsets rise
+    const [last] = [encodeRecord(ALL[49]!)];
+    writeFileSync(join(folder, second.file), Buffer.concat([last, readFileSync(join(folder, second.file))]));
+    for (const repeated of [{ ...second, records: second.records + 1 }, { ...second, from: '49', records: second.records + 1 }]) {
+      await expect(collect(archive([first, repeated]).read('telemetry', 2, 0n, 200n))).rejects.toMatchObject({ code: 'ATS_ARCHIVE_DAMAGED' });
+    }
+  });
+
+  it('is refused when it names a partition twice', async () => {
+    const { dir: folder, segments } = await twoFiles();
+    const partition = { topic: 'telemetry', partition: 2, from: '0', to: '200', segments };
+    expect(() => new RecordArchive([{ dir: folder, partitions: [partition, { ...partition, from: '200', to: '400', segments: [] }] }])).toThrow(/ATS_ARCHIVE_INVALID.*twice/);
+  });
+});
+
+it('an archive has as many partitions of a topic as it names, and an export that fails leaves no file open', async () => {
+  const archive = new RecordArchive([{ dir, partitions: [0, 6].map((partition) => ({ topic: 'telemetry', partition, from: '0', to: '0', segments: [] })) }]);
+  expect([await archive.partitions('telemetry'), await archive.partitions('emails')]).toEqual([7, 0]);
+  const folder = await ArchiveFolder.create(join(dir, 'failing'));
+  const failing = { async *read() { yield record(1); throw new Error('broker away'); } };
+  await expect(exportRecords(folder, failing, { topic: 'telemetry', partition: 2, from: 0n, to: 9n })).rejects.toThrow('broker away');
+  const open = readdirSync('/proc/self/fd').flatMap((fd) => { try { return readlinkSync(`/proc/self/fd/${fd}`); } catch { return []; } });
+  expect(open.filter((path) => path.startsWith(folder.dir))).toEqual([]);
 });
 
 it('frames come whole, wherever chunks end, and from where they begin', async () => {
