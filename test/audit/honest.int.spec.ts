@@ -46,10 +46,26 @@ it('a range judges its own leaves by the state that the verdicts before it leave
   expect(report.proofsVerified).toBe(world.entries.slice(resend, after).filter(({ verdict }) => verdict === 'VERIFIED' || verdict === 'PROOF_INVALID').length + 1);
 });
 
+it('a part of the log never holds for the whole: what was left out is named, and a part without an entry is refused', async () => {
+  const world = AuditWorld.honest(shared);
+  const bad = world.leafWith('VERIFIED', 10);
+  world.change(bad, { verdict: 'EPOCH_STALE' });
+  expect(await world.audit()).toMatchObject({ outcome: 'violated' });
+  for (const part of [{ to: bad }, { from: bad + 1 }, { topic: 'chain-events' }] as const) {
+    const report = await world.audit(part);
+    expect(report).toMatchObject({ ok: false, outcome: 'unchecked', failures: [], unchecked: [{ code: 'RANGE' }] });
+    expect(report.unchecked).toHaveLength(1);
+  }
+  for (const none of [{ from: 1e9 }, { from: 10, to: 10 }, { from: 20, to: 10 }, { to: 0 }]) await expect(world.audit(none)).rejects.toMatchObject({ code: 'ATS_LOG_RANGE' });
+  // an explicit range that has everything leaves nothing out
+  world.change(bad, { verdict: 'VERIFIED' });
+  expect(await world.audit({ from: 0, to: 1e9 })).toMatchObject({ ok: true, unchecked: [] });
+});
+
 it('one topic alone is compared when one is asked for', async () => {
   const world = AuditWorld.honest(shared);
   world.change(world.leafWith('RECORDED', 4), { verdict: 'MALFORMED' });
-  expect(await world.audit({ topic: 'telemetry' })).toMatchObject({ ok: true, topic: 'telemetry', entries: 24 });
+  expect(await world.audit({ topic: 'telemetry' })).toMatchObject({ ok: false, outcome: 'unchecked', failures: [], topic: 'telemetry', entries: 24 });
   expect(await world.audit({ topic: 'chain-events' })).toMatchObject({ outcome: 'violated', entries: 120, failuresByCode: { VERDICT_WRONG: 1 } });
 });
 

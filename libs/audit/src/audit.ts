@@ -14,7 +14,7 @@ import { Walk } from './walk.js';
 /**
  * Replays a log and recomputes all that it claims, trusting neither its operator nor the gate: docs/audit.md has every check. What can't be looked at
  * (a source that does not answer, a key that is not here) makes the report `unchecked` and is named in it; what is wrong makes it `violated`.
- * @throws what is neither: the signal's reason, and faults of our own
+ * @throws what is neither: AtsError ATS_LOG_RANGE for a range without an entry, the signal's reason, and faults of our own
  */
 export async function audit(options: AuditOptions): Promise<AuditReport> {
   const startedAt = performance.now();
@@ -29,6 +29,7 @@ export async function audit(options: AuditOptions): Promise<AuditReport> {
     if (begun === undefined) return reportOf({ options, origin: verifier.name, findings: failed, startedAt });
     const { target, progress, chain } = begun;
     const checkpoint = openCheckpoint(target.note, verifier);
+    requireRange(options, checkpoint.size);
     options.onEvent?.({ kind: 'target', size: checkpoint.size, root: checkpoint.root.toString('hex'), resumedAt: (progress?.bundle ?? 0) * TILE_WIDTH });
     walk = new Walk({ options, limits, target, checkpoint, chain, scope: deploymentScope(options.deployment), verifiers, findings: progress === null ? failed : findings(progress.findings) }, progress);
     const completed = await unless(walk.findings, () => walk!.run());
@@ -38,6 +39,12 @@ export async function audit(options: AuditOptions): Promise<AuditReport> {
     await walk?.close();
     await verifiers.close();
   }
+}
+
+/** A range that has no entry would hold whatever the log says. */
+function requireRange({ from, to }: AuditOptions, size: number): void {
+  if ((from === undefined && to === undefined) || (from ?? 0) < Math.min(to ?? size, size)) return;
+  throw new AtsError('ATS_LOG_RANGE', `entries ${from ?? 0} to ${to ?? size} of a log with ${size}`, { todo: 'Name a range that has entries.' });
 }
 
 interface Begun {

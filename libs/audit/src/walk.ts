@@ -231,7 +231,10 @@ export class Walk {
   }
 
   #sayWhatIsLeftOut(depth: 'log' | 'records' | 'verdicts'): void {
-    const { options: { records, chain }, findings } = this.parameters;
+    const { options: { records, chain, topic }, checkpoint: { size }, findings } = this.parameters;
+    const { from, to } = this.range;
+    if (from > 0 || to < size) findings.couldNotCheck('RANGE', `records, verdicts and proofs of the entries ${from} to ${to} alone were looked at, of ${size}`);
+    if (topic !== undefined) findings.couldNotCheck('RANGE', `records, verdicts and proofs of ${topic} alone were looked at`);
     if (chain === undefined) findings.couldNotCheck('CHAIN', 'no chain was asked: anchors, and what chain-events says of the registries, are the operator\'s word');
     if (records === undefined || depth === 'log') findings.couldNotCheck('RECORDS', 'no source records were read');
     if (depth !== 'verdicts') findings.couldNotCheck('VERDICTS', 'no verdict was recomputed and no proof verified');

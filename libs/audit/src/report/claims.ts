@@ -26,7 +26,9 @@ const CLAIM_OF: Readonly<Record<FailureCode, ClaimId>> = {
 
 /** Claims that what was not checked leaves open; whatever else prevents an audit leaves all of them open. */
 const OPEN_BY: Readonly<Record<string, readonly ClaimId[]>> = {
-  CHAIN: ['registry', 'time', 'anchors'], BLOCK_HASH: ['registry', 'time', 'anchors'], CHAIN_BEHIND: ['verdicts', 'proofs', 'nullifiers', 'registry'],
+  CHAIN: ['verdicts', 'proofs', 'registry', 'time', 'anchors'], BLOCK_HASH: ['verdicts', 'proofs', 'registry', 'time', 'anchors'],
+  DEPLOYMENT: ['verdicts', 'proofs', 'registry', 'time', 'anchors'], VKEY: ['tree', 'anchors'], CIRCUITS: ['verdicts', 'proofs', 'nullifiers'],
+  RANGE: ['records', 'verdicts', 'proofs', 'nullifiers', 'registry', 'time'], CHAIN_BEHIND: ['verdicts', 'proofs', 'nullifiers', 'registry'],
   RECORDS: ['records', 'proofs', 'nullifiers'], VERDICTS: ['verdicts', 'proofs', 'nullifiers', 'registry'], ATS_CIRCUIT_MISSING: ['verdicts', 'proofs', 'nullifiers'],
   PREDECESSOR: ['records', 'verdicts', 'proofs', 'tree', 'anchors'],
 };

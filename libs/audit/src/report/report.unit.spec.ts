@@ -83,8 +83,18 @@ it('the JSON is what REPORTS says: ok only with every check, and each check name
     { id: 'verdicts', ok: false, want: 'no findings', got: '8 findings: VERDICT_WRONG' }, { id: 'anchors', ok: false, want: 'no findings', got: '1 finding: LOG_TRUNCATED' },
   ]);
   const open = jsonReport(report({ ok: false, outcome: 'unchecked', unchecked: [{ code: 'X', detail: 'y' }] }), context) as typeof bad;
-  expect([open.ok, open.checks.filter(({ ok }) => !ok).map(({ id }) => id)]).toEqual([false, ['complete']]);
+  expect([open.ok, open.checks.filter(({ ok }) => !ok).map(({ id }) => id)]).toEqual([false, ['records', 'verdicts', 'proofs', 'nullifiers', 'registry', 'time', 'tree', 'anchors', 'complete']]);
   expect(jsonOfError({ code: 'ATS_LOG_UNREACHABLE', message: 'ATS_LOG_UNREACHABLE: away' }, context)).toMatchObject({ schema: 'attestream/audit/1', ok: false, outcome: 'unchecked', failures: [], checks: [{ ok: false }] });
+});
+
+it.each<[string, string[]]>([
+  ['CHAIN', ['verdicts', 'proofs', 'registry', 'time', 'anchors']], ['BLOCK_HASH', ['verdicts', 'proofs', 'registry', 'time', 'anchors']], ['DEPLOYMENT', ['verdicts', 'proofs', 'registry', 'time', 'anchors']],
+  ['VKEY', ['tree', 'anchors']], ['CIRCUITS', ['verdicts', 'proofs', 'nullifiers']], ['RANGE', ['records', 'verdicts', 'proofs', 'nullifiers', 'registry', 'time']],
+])('%s leaves claims open, for programs as for people', (code, open) => {
+  const one = report({ ok: false, outcome: 'unchecked', unchecked: [{ code, detail: 'not brought' }] });
+  const { checks } = jsonReport(one, context) as { checks: { id: string; ok: boolean }[] };
+  expect(checks.filter(({ ok }) => !ok).map(({ id }) => id)).toEqual([...open, 'complete']);
+  expect(textReport(one, context).match(/^ {3}\? /gm)).toHaveLength(open.length);
 });
 
 it('a claim that was not checked is not called good', () => {
