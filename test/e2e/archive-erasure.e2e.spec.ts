@@ -3,6 +3,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync 
 import { join } from 'node:path';
 import { loadSealingPrivateKey, openReadings } from '#libs/edge';
 import { openArchive } from '#libs/audit';
+import { writeDeployment } from '#libs/chain';
 import type { EventOf, KafkaRecord } from '#libs/events';
 import { runAuditCommand } from '../../apps/cli/src/audit/commands.js';
 import { ArchiveWorld, EPOCH_SECONDS } from '../support/archive-world.js';
@@ -31,6 +32,8 @@ async function attestream(command: string, ...args: string[]): Promise<Outcome> 
   return { status, said: said.join('\n'), error: errors.join('\n') };
 }
 
+/** What an auditor of an archive brings from elsewhere. */
+const brought = () => ['--block-hash', blockHash, '--deployment', world.deploymentFile, '--vkey', world.vkeyFile, '--circuits', world.circuits];
 /** Flags that name the running parts. */
 const running = async () => ['--log', await world.logUrl(), '--vkey', world.vkeyFile, '--rpc', world.anvil.url, '--deployment', world.deploymentFile];
 const audit = (...args: string[]) => attestream('audit', '--json', join(world.dir, 'audit.json'), ...args);
@@ -108,7 +111,7 @@ describe('with no service running', () => {
   beforeAll(async () => { await world.stopAll(); }, PATIENCE_MS);
 
   it('from the archive alone everything holds', async () => {
-    const { status, said, error } = await audit('--archive', archive, '--block-hash', blockHash, '--deployment', world.deploymentFile, '--vkey', world.vkeyFile, '--html', join(world.dir, 'audit.html'));
+    const { status, said, error } = await audit('--archive', archive, ...brought(), '--html', join(world.dir, 'audit.html'));
     expect({ status, error, said }).toMatchObject({ status: 0, error: '', said: expect.stringMatching(/^Everything holds: all /) });
     expect(report()).toMatchObject({ ok: true, failures: [], unchecked: [], verdicts: { VERIFIED: 3, PROOF_INVALID: 1, NULLIFIER_SEEN: 1 } });
     expect(report().checkpoints.length).toBeGreaterThan(0);
@@ -130,7 +133,7 @@ describe('with no service running', () => {
     await expect(openReadings(sealed!, rest)).rejects.toMatchObject({ code: 'ATS_SEALED_UNREADABLE' });
     expect((await openReadings(other!, rest)).readings).toEqual(READINGS); // another household's stay readable
 
-    expect((await audit('--archive', archive, '--block-hash', blockHash)).status).toBe(0);
+    expect((await audit('--archive', archive, ...brought())).status).toBe(0);
     expect(report()).toMatchObject({ ok: true, verdicts: { VERIFIED: 3, PROOF_INVALID: 1, NULLIFIER_SEEN: 1 } });
   });
 
@@ -139,8 +142,14 @@ describe('with no service running', () => {
     expect(await attestream('prove', records[0]!, '--archive', archive, '--out', file)).toMatchObject({ status: 0, error: '' });
     const alone = await attestream('verify', file, '--vkey', world.vkeyFile, '--offline');
     expect(alone).toMatchObject({ status: 0, said: expect.stringContaining(`the entry says: ${records[0]}`) });
-    expect((await attestream('verify', file, '--vkey', world.vkeyFile, '--archive', archive, '--block-hash', blockHash))).toMatchObject({ status: 0, said: expect.stringMatching(/covers it, anchored in block \d+, transaction 0x[0-9a-f]{64}$/) });
-    expect((await attestream('verify', file, '--vkey', world.vkeyFile, '--archive', archive)).status).toBe(2);
+    expect((await attestream('verify', file, '--vkey', world.vkeyFile, '--archive', archive, '--block-hash', blockHash, '--deployment', world.deploymentFile))).toMatchObject({ status: 0, said: expect.stringMatching(/covers it, anchored in block \d+, transaction 0x[0-9a-f]{64}$/) });
+    expect(await attestream('verify', file, '--vkey', world.vkeyFile, '--archive', archive)).toMatchObject({ status: 2, said: expect.stringContaining('bring --block-hash and --deployment') });
+    expect(await attestream('verify', file, '--vkey', world.vkeyFile, '--archive', archive, '--block-hash', blockHash)).toMatchObject({ status: 2, said: expect.stringMatching(/bring --deployment$/) });
+    const foreign = join(world.dir, 'foreign-deployment.json');
+    writeDeployment(foreign, { ...world.deployment, checkpointAnchor: world.deployment.deviceRegistry });
+    for (const command of [['verify', file, '--vkey', world.vkeyFile], ['prove', records[0]!, '--out', join(world.dir, 'foreign.tlog-proof')], ['audit', '--json', join(world.dir, 'audit.json')]]) {
+      expect(await attestream(command[0]!, ...command.slice(1), '--archive', archive, '--block-hash', blockHash, '--deployment', foreign)).toMatchObject({ status: 2, error: expect.stringMatching(/ATS_CHAIN_WRONG.*checkpointAnchor/) });
+    }
 
     const other = readFileSync(file, 'latin1').replace(/^index (\d+)$/m, (_, index) => `index ${Number(index) + 1}`);
     writeFileSync(file, other, 'latin1');
@@ -148,9 +157,16 @@ describe('with no service running', () => {
     expect(await attestream('prove', 'telemetry/0/999', '--archive', archive, '--out', file)).toMatchObject({ status: 2, error: expect.stringContaining('ATS_EVENT_NOT_LOGGED') });
   });
 
-  it('without a block hash the chain is the archive\'s own word: not everything is checked', async () => {
+  it('what nobody brought is the archive\'s own word, and what it leaves out of itself is named: not everything is checked', async () => {
     expect((await audit('--archive', archive, '--topic', 'chain-events')).status).toBe(2);
-    expect(report()).toMatchObject({ ok: false, outcome: 'unchecked', failures: [], unchecked: [{ code: 'BLOCK_HASH' }] });
+    expect(report()).toMatchObject({ ok: false, outcome: 'unchecked', failures: [] });
+    expect(report().unchecked.map(({ code }) => code)).toEqual(['RANGE', 'BLOCK_HASH', 'DEPLOYMENT', 'VKEY', 'CIRCUITS']);
+
+    // whoever wrote the archive may say that it covers less than the log has
+    const { range: { to } } = JSON.parse(readFileSync(join(archive, 'manifest.json'), 'utf8')) as { range: { to: number } };
+    const less = tampered('less', /^manifest\.json$/, (bytes) => { bytes.write(bytes.toString().replace(`"to": ${to}\n`, `"to": ${`${to - 1}`.padStart(`${to}`.length)}\n`)); });
+    expect((await audit('--archive', less, ...brought())).status).toBe(2);
+    expect(report()).toMatchObject({ ok: false, outcome: 'unchecked', failures: [], unchecked: [{ code: 'RANGE' }] });
   });
 
   it('a changed archive is refused, each kind by its code, and the report says so', async () => {

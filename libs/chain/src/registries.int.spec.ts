@@ -50,6 +50,14 @@ async function projected(): Promise<RegistryProjection> {
   return projection;
 }
 
+it('an auditor takes the registry lag from no file: one that PolicyRegistry does not fix, or a contract that is none, is refused', async () => {
+  const head = (change: Partial<Deployment>, contracts: 'registries' | 'all' = 'all') => new FinalizedChain(chain.url, { ...deployment, ...change }, contracts).head();
+  expect((await head({})).number).toBeGreaterThanOrEqual(0);
+  expect(await codeOf(head({ registryLagSeconds: 4 }))).toMatch(/^ATS_CHAIN_WRONG.*registryLagSeconds 4.*fixes 12/);
+  expect(await codeOf(head({ policyRegistry: Wallet.createRandom().address }))).toMatch(/^ATS_CHAIN_WRONG.*no PolicyRegistry/);
+  expect(await codeOf(head({ registryLagSeconds: 4 }, 'registries'))).toBe('none'); // who serves it made the file itself
+});
+
 it('what was registered, revoked and published is what the projection of the finalized blocks holds', async () => {
   const devices = [device(), device(), device()];
   const results = await Promise.all(devices.map(({ leaf, signature }) => registerDevice({ ...sender(), leaf, signature })));

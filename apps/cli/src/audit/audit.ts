@@ -8,7 +8,8 @@ import { reportHeader } from '../once/report.js';
 import type { Say } from '../say.js';
 import { writeJson } from '../write-json.js';
 import { parseBlockHash, parseLeaf } from './block-hash.js';
-import { readArguments, type Given } from './flags.js';
+import { deploymentOf, ownWords } from './brought.js';
+import { readArguments, valueOf, type Given } from './flags.js';
 import { openKafka } from './kafka.js';
 import { EXIT } from './outcome.js';
 import { answers, CIRCUITS_FLAG, KAFKA_FLAGS, PLACE_FLAGS, Places } from './places.js';
@@ -25,7 +26,7 @@ export const auditCommand = {
     topic: { value: 'TOPIC', help: `one source topic alone: ${SOURCE_TOPICS.join(', ')}` },
     verifier: { value: 'NAME', help: `which implementation verifies proofs: ${Object.keys(VERIFIERS).join(', ')} (default: ${Object.keys(VERIFIERS)[0]})` },
     offline: { help: 'ask no Ethereum node: anchors and the registry are then not checked' },
-    archive: { value: 'DIR,...', help: 'audit an archive, without any service; several that continue each other are named in order' },
+    archive: { value: 'DIR,...', help: 'audit an archive, without any service; several that continue each other are named in order. Bring --block-hash, --deployment and --vkey: nothing else makes them more than its own word' },
     'block-hash': { value: 'HASH', help: 'with --archive: hash of its last block, from a source that you trust' },
     json: { value: 'FILE', help: "the report for programs (default: audit.json in make run's folder)" },
     html: { value: 'FILE', help: 'the report for people, one file' },
@@ -46,21 +47,22 @@ interface Sources extends Pick<AuditOptions, 'deployment' | 'vkey' | 'log' | 'ev
 }
 
 export async function audit(args: readonly string[], layout: Layout, say: Say, signal: AbortSignal): Promise<number> {
-  const { given } = readArguments(auditCommand, args, { least: 0, most: 0 });
-  const verifier = verifierNamed(given.verifier);
-  const topic = topicNamed(given.topic);
-  const [from, to] = [parseLeaf('from', given.from), parseLeaf('to', given.to)];
-  const json = given.json ?? layout.auditFile;
+  const json = valueOf(args, 'json') ?? layout.auditFile;
   const { commit, dirty, machine } = reportHeader('', new Date(), []);
   const context: ReportContext = { startedAt: new Date(), commit, dirty, machine, sources: { records: 'none', log: 'none', chain: 'none' }, deployment: null, chainIsOwn: false };
   const progress = new Progress();
+  let given: AuditFlags = {};
   let sources: Sources | undefined;
   try {
+    given = readArguments(auditCommand, args, { least: 0, most: 0 }).given;
+    const verifier = verifierNamed(given.verifier);
+    const topic = topicNamed(given.topic);
+    const [from, to] = [parseLeaf('from', given.from), parseLeaf('to', given.to)];
     sources = await (given.archive === undefined ? running(given, layout) : archived(given, layout, progress));
     Object.assign(context, { sources: sources.places, deployment: sources.deployment, chainIsOwn: sources.chainIsOwn });
     const { places: _places, chainIsOwn: _own, unchecked, close: _close, ...options } = sources;
     const replayed = await replay({
-      ...options, ...(given.circuits !== undefined && { circuitsFolder: given.circuits }), ...(topic !== undefined && { topic }), ...(from !== undefined && { from }), ...(to !== undefined && { to }),
+      ...options, ...(given.circuits !== undefined && { circuitsFolder: given.circuits }), ...(topic !== undefined && { topic }), ...(from !== undefined && { from }), ...(to !== undefined && { to: Math.min(to, options.to ?? to) }),
       ...(given.resume !== undefined && { stateFile: given.resume }), verifier, signal, onEvent: (event) => tell(event, sources!.deployment, progress),
     });
     const report = withUnchecked(replayed, unchecked);
@@ -123,22 +125,16 @@ async function archived(given: AuditFlags, layout: Layout, progress: Progress): 
   const last = archives.at(-1)!;
   const { manifest } = last;
   const { records, range } = joinArchives(archives);
-  const deployment = given.deployment === undefined ? last.deployment : sameDeployment(new Places(layout, given).deployment(), last.deployment);
+  const deployment = deploymentOf(last, given, layout);
   return {
     vkey: given.vkey === undefined ? last.vkey : new Places(layout, given).vkey(), deployment, log: last.log, records,
     ...(!given.offline && { chain: last.chain }), events: new EventReader(last.schemas), circuitsFolder: last.circuitsFolder,
     ...(range.to < manifest.log.size && { to: range.to }),
-    unchecked: blockHash === undefined && !given.offline ? [{ code: 'BLOCK_HASH', detail: `whether block ${manifest.head.number} ${manifest.head.hash} is the chain's: nobody brought its hash (--block-hash)` }] : [],
+    unchecked: ownWords(last, given, given.offline === true),
     places: { records: `archive ${dirs.join(', ')}`, log: `archive ${dirs.at(-1)}`, chain: `archive ${dirs.at(-1)}, up to block ${manifest.head.number} ${manifest.head.hash}` },
-    chainIsOwn: blockHash !== undefined,
+    chainIsOwn: blockHash !== undefined && given.deployment !== undefined,
     close: async () => { await records.close(); },
   };
-}
-
-function sameDeployment(own: Deployment, archives: Deployment): Deployment {
-  const different = (Object.keys(own) as (keyof Deployment)[]).find((key) => own[key] !== archives[key]);
-  if (different === undefined) return own;
-  throw new AtsError('ATS_CHAIN_WRONG', `the archive is of another deployment: its ${different} is ${archives[different]}, yours is ${own[different]}`, { todo: 'Bring the archive of your deployment.' });
 }
 
 async function noSchemas(id: number): Promise<never> {

@@ -100,6 +100,21 @@ it('a report is left, and says so, also when the audit could not begin', async (
   expect(report()).toMatchObject({ ok: false, outcome: 'unchecked', unchecked: [{ code: 'ATS_TILE_MISSING' }], checks: [{ id: 'audited', ok: false }] });
 });
 
+it.each([[['--verifier', 'snarkjz']], [['--no-such']], [['--from', 'x']], [['--topic', 'emails2']], [['surplus']]])('a wrong command line leaves no older report standing: %j', async (args) => {
+  const json = join(dir, 'older.json');
+  for (const [file, more] of [[json, ['--json', json]], [json, [`--json=${json}`]], [layout.auditFile, []]] as const) {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, '{ "ok": true }');
+    expect(await attestream('audit', ...args, ...more)).toMatchObject(refusal(2, 'ATS_CONFIG_INVALID'));
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ ok: false, outcome: 'unchecked', unchecked: [{ code: 'ATS_CONFIG_INVALID' }] });
+  }
+});
+
+it('a range without an entry is refused', async () => {
+  expect(await attestream('audit', ...places(), '--offline', '--from', '900')).toMatchObject(refusal(2, 'ATS_LOG_RANGE'));
+  expect(report()).toMatchObject({ ok: false, outcome: 'unchecked', unchecked: [{ code: 'ATS_LOG_RANGE' }] });
+});
+
 describe('a node that was named', () => {
   let server: Server | undefined;
   afterEach(async () => { await new Promise((resolve) => { if (server) server.close(resolve); else resolve(undefined); }); });

@@ -28,6 +28,12 @@ export function readArguments<F extends Flags>({ usage, flags }: Command<F>, arg
   return { given: parsed.values as Given<F>, rest: parsed.positionals };
 }
 
+/** A flag's value, also among arguments that {@link readArguments} refuses. */
+export function valueOf(args: readonly string[], name: string): string | undefined {
+  const value = parseArgs({ args: [...args], options: { [name]: { type: 'string' } }, strict: false }).values[name];
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
 /** The text of `attestream COMMAND --help`. */
 export function helpOf({ usage, summary, flags }: Command): string {
   const rows = Object.entries(flags).map(([name, { value, help }]) => [`--${name}${value === undefined ? '' : ` ${value}`}`, help] as const);

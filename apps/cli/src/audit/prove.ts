@@ -6,6 +6,7 @@ import { parseVkey } from '#libs/log';
 import type { Layout } from '../layout.js';
 import type { Say } from '../say.js';
 import { parseBlockHash } from './block-hash.js';
+import { deploymentOf } from './brought.js';
 import { readArguments, type Given } from './flags.js';
 import { EXIT } from './outcome.js';
 import { PLACE_FLAGS, Places } from './places.js';
@@ -41,7 +42,9 @@ export async function prove(args: readonly string[], layout: Layout, say: Say): 
 async function sourcesOf(given: Given<typeof proveCommand.flags>, layout: Layout, say: Say): Promise<{ log: LogSource; vkey: string; anchors: AnchorView | undefined }> {
   const places = new Places(layout, given);
   if (given.archive !== undefined) {
-    const { log, vkey, chain } = await openArchive(given.archive, { blockHash: parseBlockHash(given['block-hash']) });
+    const archive = await openArchive(given.archive, { blockHash: parseBlockHash(given['block-hash']) });
+    deploymentOf(archive, given, layout);
+    const { log, vkey, chain } = archive;
     const key = given.vkey === undefined ? vkey : places.vkey();
     return { log, vkey: key, anchors: await anchorsInChain(chain, parseVkey(key).name) };
   }

@@ -3,6 +3,7 @@ import { parsePolicy, type Policy, type TileSource } from '#libs/log';
 import type { Layout } from '../layout.js';
 import type { Say } from '../say.js';
 import { parseBlockHash } from './block-hash.js';
+import { deploymentOf } from './brought.js';
 import { readArguments, type Given } from './flags.js';
 import { EXIT } from './outcome.js';
 import { PLACE_FLAGS, Places, readBytes } from './places.js';
@@ -15,7 +16,7 @@ export const verifyCommand = {
     offline: { help: "ask no Ethereum node: the log's signature and the proof alone are checked" },
     policy: { value: 'FILE', help: 'which logs and witnesses to believe (c2sp.org/tlog-policy), in place of --vkey' },
     entry: { value: 'FILE', help: "the entry's bytes, when the file does not carry them" },
-    archive: { value: 'DIR', help: 'the chain and the log out of an archive' },
+    archive: { value: 'DIR', help: 'the chain and the log out of an archive; bring --block-hash and --deployment' },
     'block-hash': { value: 'HASH', help: 'with --archive: hash of its last block, from a source that you trust' },
     ...PLACE_FLAGS,
   },
@@ -27,7 +28,7 @@ export async function verify(args: readonly string[], layout: Layout, say: Say):
   const file = readBytes(name!, 'the proof');
   const proof = checkProof({ file, policy: policyOf(given, places), entry: given.entry === undefined ? undefined : readBytes(given.entry, 'the entry') });
   for (const line of describe(proof)) say(line);
-  const asked = await chainOf(given, places, proof.origin, say);
+  const asked = await chainOf(given, places, proof.origin, { layout, say });
   if (asked === undefined) {
     say(given.offline ? 'not asked: whether a head on the chain covers it (--offline)' : 'could not be checked: whether a head on the chain covers it');
     return given.offline ? EXIT.holds : EXIT.unchecked;
@@ -39,8 +40,9 @@ export async function verify(args: readonly string[], layout: Layout, say: Say):
   }
   const { size, block, transaction } = coverage.anchored;
   say(`holds: the head of size ${size} on ${asked.anchors.place} covers it${block === undefined ? '' : `, anchored in block ${block}`}${transaction === undefined ? '' : `, transaction 0x${transaction.toString('hex')}`}`);
-  if (given.archive === undefined || given['block-hash'] !== undefined) return EXIT.holds;
-  say("could not be checked: whether the archive's chain is the one: bring --block-hash");
+  const missing = given.archive === undefined ? [] : (['block-hash', 'deployment'] as const).filter((flag) => given[flag] === undefined);
+  if (missing.length === 0) return EXIT.holds;
+  say(`could not be checked: whether the archive's chain and contracts are the ones: bring ${missing.map((flag) => `--${flag}`).join(' and ')}`);
   return EXIT.unchecked;
 }
 
@@ -59,10 +61,11 @@ function describe({ index, origin, checkpoint, cosigners, said }: CheckedProof):
 }
 
 /** What there is to hold the checkpoint against. A log that is away is done without: the file may carry all that is needed. */
-async function chainOf(given: Given<typeof verifyCommand.flags>, places: Places, origin: string, say: Say): Promise<{ anchors: AnchorView; tiles: TileSource | undefined } | undefined> {
+async function chainOf(given: Given<typeof verifyCommand.flags>, places: Places, origin: string, { layout, say }: { layout: Layout; say: Say }): Promise<{ anchors: AnchorView; tiles: TileSource | undefined } | undefined> {
   if (given.archive !== undefined) {
-    const { chain, log } = await openArchive(given.archive, { blockHash: parseBlockHash(given['block-hash']) });
-    return { anchors: await anchorsInChain(chain, origin), tiles: log.tiles };
+    const archive = await openArchive(given.archive, { blockHash: parseBlockHash(given['block-hash']) });
+    deploymentOf(archive, given, layout);
+    return { anchors: await anchorsInChain(archive.chain, origin), tiles: archive.log.tiles };
   }
   if (given.offline) return undefined;
   const anchors = await anchorsAt(places, origin, say);
