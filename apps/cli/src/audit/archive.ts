@@ -45,7 +45,7 @@ export async function archive(args: readonly string[], layout: Layout, say: Say,
     progress.end();
     say(`${out}: ${manifest.log.size} entries of ${manifest.log.origin}, records of entries ${manifest.range.from} to ${manifest.range.to}`);
     for (const missing of manifest.missing) say(`not in it, because nobody has it: ${missing}`);
-    say(`its chain ends in block ${manifest.head.number}; keep this hash where the archive is not, and bring it with --block-hash:`);
+    say(`its chain ends in block ${manifest.head.number}; keep deployment.json, log.vkey and this hash where the archive is not, and bring them with --deployment, --vkey and --block-hash:`);
     say(manifest.head.hash);
     return EXIT.holds;
   } finally {

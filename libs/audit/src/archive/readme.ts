@@ -2,7 +2,10 @@ import { BODIES_FILE, HEADERS_FILE } from './chain-export.js';
 
 /** Stands in every archive: how to read it in twenty years without this program. */
 export const ARCHIVE_README = `An archive of a transparency log, its records and the chain that it is anchored on.
-Nothing in it needs a network, and nothing of it has to be believed but one block hash.
+Nothing in it needs a network. Believe four things from elsewhere, and not from here: the hash of the last block, the contracts'
+addresses with first block and lag (compare deployment.json), the log's public key (compare log.vkey), and the circuits'
+verification keys (compare circuits/). With them, the chain's part, the log and the verdicts prove themselves. That records/ has
+every record that ever was is the exporter's word: offsets have gaps, and one that has no entry in the log is not missed here.
 
   sha256sum -c SHA256SUMS     every file is as it was written
   manifest.json               what is here: the log's size and root, the last block, the offsets of each partition
@@ -25,5 +28,5 @@ SHA-256 over key, value, u32 count of headers, then each header's name and value
 Parameter sets and the registry's leaves are events of the contracts; checkpoints are anchored by the event
 Anchored(bytes32 logId, uint64 size, bytes32 root), logId being Keccak-256 of the log's origin.
 
-  attestream audit --archive DIR --block-hash HASH     recomputes all of it
+  attestream audit --archive DIR --block-hash HASH --deployment FILE --vkey FILE [--circuits DIR]     recomputes all of it
 `;
