@@ -28,9 +28,9 @@ const CLAIM_OF: Readonly<Record<FailureCode, ClaimId>> = {
 const OPEN_BY: Readonly<Record<string, readonly ClaimId[]>> = {
   CHAIN: ['verdicts', 'proofs', 'registry', 'time', 'anchors'], BLOCK_HASH: ['verdicts', 'proofs', 'registry', 'time', 'anchors'],
   DEPLOYMENT: ['verdicts', 'proofs', 'registry', 'time', 'anchors'], VKEY: ['tree', 'anchors'], CIRCUITS: ['verdicts', 'proofs', 'nullifiers'],
-  RANGE: ['records', 'verdicts', 'proofs', 'nullifiers', 'registry', 'time'], CHAIN_BEHIND: ['verdicts', 'proofs', 'nullifiers', 'registry'],
+  RANGE: ['records', 'verdicts', 'proofs', 'nullifiers', 'registry', 'time'], CHAIN_BEHIND: ['verdicts', 'proofs', 'nullifiers', 'registry', 'anchors'],
   RECORDS: ['records', 'proofs', 'nullifiers'], VERDICTS: ['verdicts', 'proofs', 'nullifiers', 'registry'], ATS_CIRCUIT_MISSING: ['verdicts', 'proofs', 'nullifiers'],
-  PREDECESSOR: ['records', 'verdicts', 'proofs', 'tree', 'anchors'],
+  SUCCESSOR: ['records', 'anchors'], PREDECESSOR: ['records', 'verdicts', 'proofs', 'tree', 'anchors'],
 };
 
 /** One claim, and what was found against it. `open`: not all of it was checked. */
