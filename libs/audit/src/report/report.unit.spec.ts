@@ -89,7 +89,7 @@ it('the JSON is what REPORTS says: ok only with every check, and each check name
 
 it.each<[string, string[]]>([
   ['CHAIN', ['verdicts', 'proofs', 'registry', 'time', 'anchors']], ['BLOCK_HASH', ['verdicts', 'proofs', 'registry', 'time', 'anchors']], ['DEPLOYMENT', ['verdicts', 'proofs', 'registry', 'time', 'anchors']],
-  ['VKEY', ['tree', 'anchors']], ['CIRCUITS', ['verdicts', 'proofs', 'nullifiers']], ['RANGE', ['records', 'verdicts', 'proofs', 'nullifiers', 'registry', 'time']],
+  ['VKEY', ['tree', 'anchors']], ['CIRCUITS', ['verdicts', 'proofs', 'nullifiers']], ['RANGE', ['records', 'verdicts', 'proofs', 'nullifiers', 'registry', 'time']], ['SUCCESSOR', ['records', 'anchors']],
 ])('%s leaves claims open, for programs as for people', (code, open) => {
   const one = report({ ok: false, outcome: 'unchecked', unchecked: [{ code, detail: 'not brought' }] });
   const { checks } = jsonReport(one, context) as { checks: { id: string; ok: boolean }[] };
