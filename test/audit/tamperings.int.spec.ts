@@ -1,8 +1,7 @@
 import type { AuditReport, FailureCode } from '#libs/audit';
-import { logIdOf } from '#libs/chain';
 import { FIELD_MODULUS, fieldToBytes } from '#libs/events';
-import { encodeEntryBundle, formatCheckpoint, type TileSource } from '#libs/log';
-import { anchorLog, AuditVerifier, AuditWorld, BEGIN_MS, hashOf, rootOf } from '../support/audit-world.js';
+import { encodeEntryBundle, type TileSource } from '#libs/log';
+import { AuditVerifier, AuditWorld, BEGIN_MS, hashOf, rootOf } from '../support/audit-world.js';
 
 /**
  * An operator who changes one thing and then makes everything else fit: tiles, checkpoint and anchored roots are made anew from the changed entries,
@@ -296,52 +295,5 @@ describe('times and blocks', () => {
     const read = async (from: number, to: number) => (await chain.read(from, to)).map((block) => (block.number === 60 ? { ...block, logs: [] } : block));
     const report = await world.audit({ chain: { ...chain, read } });
     expect(found(report)).toContainEqual(['CHAIN_EVENT', leaf]);
-  });
-});
-
-describe('a log that succeeds another one', () => {
-  const CUT = 100;
-  const predecessor = { origin: 'log.example/before', size: CUT };
-
-  /** The first entries are another log's; entry 0 has its checkpoint. The first of each partition behind the cut has earlier records before it. */
-  function succeed({ anchored = CUT, claimed = predecessor as { origin: string; size: number } } = {}) {
-    const all = world.leaves();
-    const root = rootOf(all.slice(0, CUT));
-    const note = Buffer.from(`${formatCheckpoint({ ...claimed, root })}\n— x AAAAAAA=\n`);
-    world.topicEntries = all;
-    world.leaves = () => [note, ...all.slice(CUT)];
-    world.entries = [world.entries[0]!, ...world.entries.slice(CUT)];
-    world.anchors = [{ block: 119, size: 30 }];
-    const id = logIdOf(predecessor.origin);
-    world.blocks[3] = { ...world.blocks[3]!, logs: [anchorLog('LogSuperseded', [id, logIdOf('log.example/audit'), anchored, anchored === CUT ? root : rootOf(all.slice(0, 90))])] };
-  }
-
-  it('goes on with the state that the records before it leave, and says that those are another audit', async () => {
-    succeed();
-    const report = await world.audit();
-    expect(report).toMatchObject({ outcome: 'unchecked', failures: [], predecessor: predecessor.origin, entries: 45, unchecked: [{ code: 'PREDECESSOR' }], pending: { records: 0, entries: 0 } });
-    expect(report.verdicts['VERIFIED']).toBeGreaterThan(4);
-  });
-
-  it.each([
-    ['of another log', { claimed: { origin: 'log.example/other', size: CUT } }],
-    ['with fewer entries than were anchored', { claimed: { origin: predecessor.origin, size: CUT - 1 } }],
-  ])('a first entry that is the checkpoint %s', async (_, change) => {
-    succeed(change);
-    expect(found(await world.audit())).toEqual([['PREDECESSOR_WRONG', 0]]);
-  });
-
-  it('a verdict behind the cut is recomputed like any other, and a dropped entry is missed', async () => {
-    const verified = world.leafWith('VERIFIED', 20) - CUT + 1;
-    world.change(world.leafWith('VERIFIED', 20), { verdict: 'EPOCH_STALE' });
-    const dropped = world.entries.findIndex(({ topic }, leaf) => leaf > 110 && topic === 'chain-events');
-    const { offset } = world.entries[dropped]!;
-    const lost = world.entries[dropped]!;
-    world.drop(dropped);
-    succeed();
-    const report = await world.audit();
-    expect(report.failures.map(({ code }) => code).toSorted()).toEqual(['RECORD_WITHOUT_ENTRY', 'VERDICT_WRONG']);
-    expect(report.failures.find(({ code }) => code === 'VERDICT_WRONG')!.leaf).toBe(verified - 1);
-    expect(report.failures.find(({ code }) => code === 'RECORD_WITHOUT_ENTRY')).toMatchObject({ topic: lost.topic, offset });
   });
 });

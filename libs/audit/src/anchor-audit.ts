@@ -1,5 +1,6 @@
 import type { ActiveTime } from './active-time.js';
 import type { Failure } from './audit-report.js';
+import type { Findings } from './findings.js';
 import type { Anchor, OwnChain } from './own-chain.js';
 
 /** How far the anchors were followed, and the broker time of the first entry that the next one has to cover. */
@@ -61,12 +62,22 @@ export class AnchorAudit {
     return failure;
   }
 
-  /** @param newestMs the newest broker time that was seen anywhere: the clock of a log that may have been stopped since */
-  end(newestMs: number): Failure[] {
+  /**
+   * The clock of a log that may have been stopped since is the newest broker time that was seen anywhere. It counts as far as the chain was read and
+   * until the log was closed there: no anchor of later is known.
+   * @param firstMs broker time of the first entry
+   */
+  end({ newestMs, firstMs, findings }: { newestMs: number; firstMs: number | null; findings: Pick<Findings, 'couldNotCheck'> }): Failure[] {
     const { chain, size, active, lagMs } = this.parameters;
     if (chain === undefined) return [];
     const failures = this.#unordered.map((anchor) => of('ANCHOR_ORDER', anchor.size, `${named(anchor)} is not above the anchor before it`));
-    if (!chain.opened) return [...failures, of('ANCHOR_MISSING', 0, 'the log was never opened on the chain')];
+    const readMs = chain.projection.head?.timestampMs ?? -Infinity;
+    const behind = () => findings.couldNotCheck('CHAIN_BEHIND', 'anchors: the chain, as it was read, ends long before the log does');
+    if (!chain.opened) {
+      if (firstMs === null || firstMs <= readMs) return [...failures, of('ANCHOR_MISSING', 0, 'the log was never opened on the chain')];
+      behind();
+      return failures;
+    }
     const last = this.ofLog[this.#next];
     if (last !== undefined && last.size === size) {
       const late = this.#close(last);
@@ -74,9 +85,13 @@ export class AnchorAudit {
     }
     const newest = this.ofLog.at(-1);
     if (newest !== undefined && newest.size > size) failures.push(of('LOG_TRUNCATED', size, `${named(newest)} is above the published size ${size}`));
-    // A log that was closed on the chain is anchored no more: its successor's first entry vouches for what was left.
-    if (!chain.superseded && this.#firstMs !== null && active.exceeds(this.#firstMs, newestMs, lagMs)) {
-      failures.push(of('ANCHOR_MISSING', this.anchoredSize, `no anchor covers this entry of ${new Date(this.#firstMs).toISOString()}, and the log has gone on until ${new Date(newestMs).toISOString()}`));
+    // A log that was closed on the chain is anchored no more: its successor's first entry vouches for what was not overdue by then.
+    const untilMs = Math.min(newestMs, chain.superseded?.timestampMs ?? Infinity);
+    if (this.#firstMs === null || !active.exceeds(this.#firstMs, untilMs, lagMs)) return failures;
+    if (active.exceeds(this.#firstMs, Math.min(untilMs, readMs), lagMs)) {
+      failures.push(of('ANCHOR_MISSING', this.anchoredSize, `no anchor covers this entry of ${new Date(this.#firstMs).toISOString()}, and the log has gone on until ${new Date(untilMs).toISOString()}`));
+    } else {
+      behind();
     }
     return failures;
   }

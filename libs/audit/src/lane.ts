@@ -49,6 +49,8 @@ export class Lane {
 
   constructor(readonly topic: SourceTopic, readonly partition: number) {}
 
+  get place(): string { return `${this.topic}/${this.partition}`; }
+
   static from(state: LaneState): Lane {
     const lane = new Lane(state.topic, state.partition);
     Object.assign(lane, { next: state.next, last: state.last, judged: state.judged });

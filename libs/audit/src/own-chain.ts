@@ -26,11 +26,13 @@ export interface Anchor {
 export class OwnChain {
   readonly projection: RegistryProjection;
   readonly anchors: Anchor[] = [];
-  /** Set when the log was closed on the chain; it has a successor then. */
-  superseded = false;
+  /** Set when the log was closed on the chain: when, and the id of the log that succeeds it. */
+  superseded: { readonly successor: Buffer; readonly timestampMs: number } | undefined;
   opened = false;
   /** Id of the log that this one succeeds, and the head that it ended with on the chain. */
   predecessor: { readonly logId: Buffer; readonly size: number; readonly root: Buffer } | undefined;
+  /** Ids, in hex, of all logs that succeed another one. */
+  readonly #successors = new Set<string>();
   /** Whether {@link digestOf} knows blocks: not when the registry was read from chain-events itself. */
   readonly hasDigests: boolean;
   readonly #logId: Buffer;
@@ -75,6 +77,9 @@ export class OwnChain {
     }
   }
 
+  /** Whether the log that this one succeeds has succeeded another one itself. */
+  get hasOlderPredecessor(): boolean { return this.predecessor !== undefined && this.#successors.has(this.predecessor.logId.toString('hex')); }
+
   /** What a record of chain-events has to hash to, as {@link digestOfBlock} does. */
   digestOf(number: number): Buffer | undefined {
     const index = number - this.deployment.firstBlock;
@@ -109,10 +114,11 @@ export class OwnChain {
 
   #applyAnchorLog(log: ChainLog, { number, hash, timestamp }: ChainBlock): void {
     const event = decodeAnchorLog(log); // undefined: roles, and what the contract cannot have emitted
+    if (event?.type === 'superseded') this.#successors.add(event.successor.toString('hex'));
     if (event?.type === 'superseded' && event.successor.equals(this.#logId)) this.predecessor = event;
     if (event === undefined || !event.logId.equals(this.#logId)) return;
     if (event.type === 'opened') this.opened = true;
-    else if (event.type === 'superseded') this.superseded = true;
+    else if (event.type === 'superseded') this.superseded = { successor: event.successor, timestampMs: timestamp };
     else this.anchors.push({ size: event.size, root: event.root, transactionHash: log.transactionHash, block: { number, hash, timestampMs: timestamp } });
   }
 

@@ -4,14 +4,22 @@ import { parseCheckpoint, parseNote, type Checkpoint } from '#libs/log';
 import type { Failure } from './audit-report.js';
 import type { OwnChain } from './own-chain.js';
 
+export interface Predecessor {
+  readonly checkpoint: Checkpoint | undefined;
+  /** Records of audit-log that it covers, those before it included; undefined when that can't be told. */
+  readonly covers: number | undefined;
+  readonly failure: Failure | undefined;
+}
+
 /**
  * Entry 0 of a log that succeeds another one: the other's last good checkpoint, in the bytes of its note. Whose signature it carries is the other log's
  * audit to check; here it has to be the checkpoint of the log that the chain names, and not one of before what the chain has of it.
  * @returns the predecessor's checkpoint, and what is wrong with it; undefined when the log begins by itself
  */
-export function predecessorIn(entry: Buffer, chain: OwnChain | undefined): { checkpoint: Checkpoint | undefined; failure: Failure | undefined } | undefined {
+export function predecessorIn(entry: Buffer, chain: OwnChain | undefined): Predecessor | undefined {
   const checkpoint = checkpointOrNothing(entry);
-  if (chain?.hasDigests !== true) return checkpoint && { checkpoint, failure: undefined };
+  // Of a chain that was not read as far as the log's opening, neither: what is missing then is told with the anchors.
+  if (chain?.hasDigests !== true || !chain.opened) return checkpoint && { checkpoint, covers: undefined, failure: undefined };
   const { predecessor } = chain;
   if (predecessor === undefined) return undefined;
   const wrong = checkpoint === undefined ? 'it is no checkpoint'
@@ -19,7 +27,9 @@ export function predecessorIn(entry: Buffer, chain: OwnChain | undefined): { che
     : checkpoint.size < predecessor.size ? `it has ${checkpoint.size} entries, ${predecessor.size} were anchored`
     : checkpoint.size === predecessor.size && !checkpoint.root.equals(predecessor.root) ? 'its root is another one than the anchored'
     : undefined;
-  return { checkpoint, failure: wrong === undefined ? undefined : { code: 'PREDECESSOR_WRONG', leaf: 0, topic: null, partition: null, offset: null, detail: wrong } };
+  if (wrong !== undefined) return { checkpoint, covers: undefined, failure: { code: 'PREDECESSOR_WRONG', leaf: 0, topic: null, partition: null, offset: null, detail: wrong } };
+  // Of a log that has succeeded another one itself, the size does not count what the older one has.
+  return { checkpoint, covers: chain.hasOlderPredecessor ? undefined : checkpoint!.size, failure: undefined };
 }
 
 function checkpointOrNothing(entry: Buffer): Checkpoint | undefined {

@@ -10,6 +10,7 @@ import { blockFailures } from './block-record.js';
 import type { AuditEntry } from './entry.js';
 import { failureOf, forgotten, iso } from './failures.js';
 import type { Findings } from './findings.js';
+import type { Inherited } from './inherited.js';
 import { Lane, MOST_PASSED, type LaneState } from './lane.js';
 import type { NullifierFile } from './nullifier-file.js';
 import type { OwnChain } from './own-chain.js';
@@ -57,7 +58,7 @@ export class Replay {
   #bytes = 0;
   #settling: Promise<void> = Promise.resolve();
   #block: ChainBlock | undefined;
-  #beginsMs: number | undefined;
+  #inherited: Inherited | undefined;
   readonly #settlement: Settlement;
 
   constructor(private readonly parameters: ReplayParameters, states: readonly LaneState[] = []) {
@@ -65,7 +66,7 @@ export class Replay {
     const known = new Map(states.map((state) => [`${state.topic}/${state.partition}`, state]));
     for (const name of SOURCE_TOPICS) {
       if (topic !== undefined && name !== topic) continue;
-      this.#lanes.set(name, Array.from({ length: TOPICS[name].partitions }, (_, partition) => {
+      this.#lanes.set(name, Array.from({ length: partitionsOf(name, ends) }, (_, partition) => {
         const place = `${name}/${partition}`;
         const state = known.get(place);
         const lane = state === undefined ? new Lane(name, partition) : Lane.from(state);
@@ -106,8 +107,8 @@ export class Replay {
   }
 
   /** Something found wrong that is no entry's, in its turn. */
-  note(leaf: number, failure: Failure): Promise<void> | undefined {
-    return this.#push(undefined, leaf, undefined, [[failure, 1]]);
+  note(leaf: number, failure: Failure, times = 1): Promise<void> | undefined {
+    return this.#push(undefined, leaf, undefined, [[failure, times]]);
   }
 
   /** Everything taken so far is decided and told. */
@@ -116,9 +117,8 @@ export class Replay {
     await this.#settling;
   }
 
-  /** The log goes on where another one ended: records up to this broker time, before a partition's first entry, are the other's. */
-  succeeds(beginsMs: number): void { this.#beginsMs = beginsMs; }
-  get beginsMs(): number | undefined { return this.#beginsMs; }
+  /** The log goes on where another one ended: before a partition's first entry, records may be the other's. */
+  succeeds(inherited: Inherited): void { this.#inherited = inherited; }
 
   get lanes(): readonly Lane[] { return [...this.#lanes.values()].flat(); }
 
@@ -231,7 +231,7 @@ export class Replay {
   async #passOver(lane: Lane, leaf: number, { offset: at, timestamp }: KafkaRecord): Promise<void> {
     const offset = Number(at);
     // Judged all the same: its verdict is part of the state that the log's first ones depend on.
-    if (lane.last === -1 && this.#beginsMs !== undefined && timestamp <= this.#beginsMs) return await this.#join(lane, leaf, undefined, [], true);
+    if (lane.last === -1 && this.#inherited?.has(lane.place, offset, timestamp) === true) return await this.#join(lane, leaf, undefined, [], true);
     lane.passed.add(offset);
     await this.#join(lane, leaf, undefined, []);
     if (lane.passed.size <= MOST_PASSED) return;
@@ -267,6 +267,13 @@ export class Replay {
     this.#settling.catch(() => undefined); // whoever waits for it next is told
   }
 
+}
+
+/** Those that the topic was made with, and those that it was given since. */
+function partitionsOf(name: SourceTopic, ends: ReplayParameters['ends']): number {
+  let partitions: number = TOPICS[name].partitions;
+  while (ends.has(`${name}/${partitions}`)) partitions++;
+  return partitions;
 }
 
 function placeOf({ topic, partition, offset }: KafkaRecord): string {

@@ -2,6 +2,7 @@ import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, write
 import { dirname } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
 import type { FindingsState } from './findings.js';
+import type { InheritedState } from './inherited.js';
 import type { LaneState } from './lane.js';
 import type { StatisticsState } from './statistics.js';
 import type { TileTreeState } from './tile-tree.js';
@@ -30,6 +31,8 @@ export interface AuditProgress {
   readonly newestMs: number;
   /** Origin of the log that this one succeeds. */
   readonly predecessor: string | null;
+  /** What is left to it. */
+  readonly inherited: InheritedState | null;
   /** Broker time of the first audit entry. */
   readonly firstMs: number | null;
 }
@@ -39,7 +42,7 @@ export interface AuditState {
   readonly progress: AuditProgress | null;
 }
 
-const FORMAT = 'attestream/audit-state/1';
+const FORMAT = 'attestream/audit-state/2';
 
 /** The state in the file; undefined when there is none, or it is not whole, or another audit's. */
 export function readState(file: string, identity: string): AuditState | undefined {

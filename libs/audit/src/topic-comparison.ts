@@ -1,3 +1,4 @@
+import type { KafkaRecord } from '#libs/events';
 import type { Failure } from './audit-report.js';
 import type { RecordCursor } from './record-cursor.js';
 
@@ -16,12 +17,17 @@ export class TopicComparison {
   constructor(private readonly cursor: RecordCursor, /** Offset from which on no record was taken. */ public next: bigint) {}
 
   /** Goes to the record of these bytes: where the topic of a log begins that succeeds another one. False when there is none. */
-  async seek(entry: Buffer): Promise<boolean> {
+  async seek(entry: Buffer, onSkip: (record: KafkaRecord) => void): Promise<boolean> {
     while (await this.cursor.more()) {
       if (this.cursor.head!.value?.equals(entry) === true) return true;
-      this.#take();
+      onSkip(this.#take());
     }
     return false;
+  }
+
+  /** Goes on while it is told to: over what another log has, when this one has no entry of its own yet. */
+  async skipWhile(more: () => boolean, onSkip: (record: KafkaRecord) => void): Promise<void> {
+    while (more() && await this.cursor.more()) onSkip(this.#take());
   }
 
   /** The findings that this leaf settles; undefined is the common case: the same bytes. */

@@ -7,12 +7,13 @@ import type { Failure } from './audit-report.js';
 import { BrokerTimeWindow } from './broker-time.js';
 import { readBundles, type Bundle } from './bundles.js';
 import { decodeEntry, type AuditEntry } from './entry.js';
-import { failureOf } from './failures.js';
+import { failureOf, iso } from './failures.js';
 import type { Findings } from './findings.js';
 import { NullifierFile } from './nullifier-file.js';
+import { Inherited } from './inherited.js';
 import type { AuditLimits, AuditOptions } from './options.js';
 import type { OwnChain } from './own-chain.js';
-import { predecessorIn } from './predecessor.js';
+import { predecessorIn, type Predecessor } from './predecessor.js';
 import { RecordCursor } from './record-cursor.js';
 import { Replay } from './replay.js';
 import { nullifiersBeside, writeState, type AuditProgress, type AuditTarget } from './state-file.js';
@@ -53,9 +54,11 @@ export class Walk {
   readonly #window: BrokerTimeWindow;
   readonly #nullifiers: NullifierFile;
   readonly #replay: Replay;
-  readonly #topicCursor: RecordCursor | undefined;
+  /** Of audit-log by partition; the log's is the first. */
+  readonly #topicCursors: readonly (RecordCursor | undefined)[];
   readonly #topic: TopicComparison | undefined;
   readonly #firstBundle: number;
+  #inherited: Inherited | undefined;
   #newestMs: number;
   #firstMs: number | null;
   #proofs = 0;
@@ -85,13 +88,12 @@ export class Walk {
       depth, range: this.range, topic: options.topic, ends, records: depth === 'log' ? undefined : records, chain, scope, events: options.events, verifiers, findings,
       statistics: this.statistics, nullifiers: this.#nullifiers, clockToleranceMs: limits.clockToleranceSeconds * 1000, onProofs: (count) => { this.#proofs += count; },
     }, progress?.lanes);
-    if (this.predecessor !== null && this.#firstMs !== null) this.#replay.succeeds(this.#firstMs + limits.maxWaitSeconds * 1000);
-    const end = ends.get('audit-log/0');
-    if (depth !== 'log' && end !== undefined && end.to > 0n) {
-      const next = progress?.topicNext ?? end.from;
-      this.#topicCursor = new RecordCursor(records!.read('audit-log', 0, next, end.to));
-      this.#topic = new TopicComparison(this.#topicCursor, next);
-    }
+    if (progress?.inherited) this.#inherit(Inherited.from(progress.inherited));
+    this.#topicCursors = depth === 'log' ? [] : target.ends.filter((end) => end.topic === 'audit-log').map(({ partition, from, to: end }) => (
+      new RecordCursor(records!.read('audit-log', partition, partition === 0 ? progress?.topicNext ?? from : from, end))));
+    const [topicCursor] = this.#topicCursors;
+    this.#topic = topicCursor && new TopicComparison(topicCursor, progress?.topicNext ?? ends.get('audit-log/0')!.from);
+    this.#saySuccessor();
     this.#sayWhatIsLeftOut(depth);
   }
 
@@ -120,7 +122,7 @@ export class Walk {
 
   async close(): Promise<void> {
     await this.#replay.close();
-    await this.#topicCursor?.close();
+    for (const cursor of this.#topicCursors) await cursor?.close();
     this.#nullifiers.close();
   }
 
@@ -147,16 +149,36 @@ export class Walk {
     return this.#entry(leaf, bytes, different ?? []);
   }
 
-  async #succeed({ checkpoint, failure }: NonNullable<ReturnType<typeof predecessorIn>>): Promise<void> {
+  async #succeed({ checkpoint, covers, failure }: Predecessor): Promise<void> {
     this.predecessor = checkpoint?.origin ?? '';
-    this.findings.couldNotCheck('PREDECESSOR', `what came before this log is in ${this.predecessor}: audit that one as well`);
+    this.#inherit(new Inherited(covers));
+    const count = covers === undefined ? '; how many records of audit-log it has is not known here' : '';
+    this.findings.couldNotCheck('PREDECESSOR', `what came before this log is in ${this.predecessor}: audit that one as well${count}`);
     if (failure !== undefined) await this.#replay.note(0, failure);
   }
 
+  #inherit(inherited: Inherited): void {
+    this.#inherited = inherited;
+    if (this.#firstMs !== null) inherited.beginsMs = this.#firstMs + this.parameters.limits.maxWaitSeconds * 1000;
+    this.#replay.succeeds(inherited);
+  }
+
   async #firstOfSuccessor(bytes: Buffer): Promise<void> {
-    if (this.#topic !== undefined && !(await this.#topic.seek(bytes))) await this.#replay.note(1, general('ENTRY_NOT_IN_TOPIC', 1, 'the topic has no such record'));
+    if (this.#topic !== undefined) {
+      const isThere = await this.#topic.seek(bytes, (record) => this.#inherited!.skip(record));
+      if (isThere) await this.#noteSurplus();
+      else await this.#replay.note(1, general('ENTRY_NOT_IN_TOPIC', 1, 'the topic has no such record'));
+    }
     const different = await this.#topic?.compare(1, bytes);
     await this.#entry(1, bytes, different ?? []);
+  }
+
+  /** Entries between what the predecessor's checkpoint covers and this log's first one are in neither log. */
+  async #noteSurplus(): Promise<void> {
+    const { surplus } = this.#inherited!;
+    if (surplus === undefined) return;
+    const detail = `${surplus.count === 1 ? 'it is' : `this one and ${surplus.count - 1} more are`} behind the checkpoint of ${this.predecessor} and before this log's first: in neither log`;
+    await this.#replay.note(1, { ...general('ENTRY_NOT_LOGGED', null, detail), topic: 'audit-log', partition: 0, offset: surplus.offset }, surplus.count);
   }
 
   #entry(leaf: number, bytes: Buffer, found: readonly Failure[]): Promise<void> | undefined {
@@ -170,7 +192,7 @@ export class Walk {
     const { options: { topic }, target: { nowMs } } = this.parameters;
     if (this.#firstMs === null) {
       this.#firstMs = entry.timestamp;
-      if (this.predecessor !== null) this.#replay.succeeds(entry.timestamp + this.parameters.limits.maxWaitSeconds * 1000);
+      if (this.#inherited !== undefined) this.#inherit(this.#inherited);
     }
     const late = this.anchors.passed(leaf, entry.timestamp);
     // A time far in the future is a finding of its own, and no time that the log has lived.
@@ -219,11 +241,16 @@ export class Walk {
     await this.#replay.drain();
     // What comes behind the log has to be there only when the audit goes to its end.
     const isWhole = this.range.to === checkpoint.size;
-    this.pending = await auditTails({
-      lanes: this.#replay.lanes, topicCursor: this.#topicCursor, findings: this.findings, active: this.#active, lagMs: limits.recordLagSeconds * 1000, nowMs: target.nowMs,
-      isWhole, isEnded: this.parameters.chain?.superseded === true, beginsMs: this.#replay.beginsMs, newest: (ms) => { this.#newestMs = Math.max(this.#newestMs, ms); },
+    const inherited = this.#inherited;
+    // A successor without an entry of its own: what its predecessor covers is not behind its end.
+    if (inherited !== undefined && checkpoint.size === 1) await this.#topic?.skipWhile(() => !inherited.isCovered, (record) => inherited.skip(record));
+    const { chain } = this.parameters;
+    const { pending, newestMs } = await auditTails({
+      lanes: this.#replay.lanes, topicCursors: this.#topicCursors, findings: this.findings, active: this.#active, lagMs: limits.recordLagSeconds * 1000, nowMs: target.nowMs,
+      isWhole, closedMs: chain?.superseded?.timestampMs, inherited, newestMs: this.#newestMs,
     });
-    for (const failure of this.anchors.end(this.#newestMs)) this.findings.add(failure);
+    this.pending = pending;
+    for (const failure of this.anchors.end({ newestMs, firstMs: this.#firstMs, findings: this.findings })) this.findings.add(failure);
     for (const { first, second } of this.#nullifiers.reuses()) {
       if (second >= this.range.from) this.findings.add(general('NULLIFIER_REUSED', second, `${first < 0 ? 'a record of before this log' : `the entry of leaf ${first}`} has verified it before`));
     }
@@ -240,6 +267,13 @@ export class Walk {
     if (depth !== 'verdicts') findings.couldNotCheck('VERDICTS', 'no verdict was recomputed and no proof verified');
   }
 
+  /** Closed on the chain: what came behind its end is another log's, if it is anywhere. */
+  #saySuccessor(): void {
+    const closed = this.parameters.chain?.superseded;
+    if (closed === undefined) return;
+    this.findings.couldNotCheck('SUCCESSOR', `the chain closed this log at ${iso(closed.timestampMs)}; what came behind it is in the log of id 0x${closed.successor.toString('hex')}: audit that one as well`);
+  }
+
   /** Between two bundles, not too often: what is decided so far is kept. */
   async #save(bundle: number): Promise<void> {
     const { options: { stateFile, saveEveryMs = SAVE_MS, onEvent }, target } = this.parameters;
@@ -249,7 +283,7 @@ export class Walk {
     const progress: AuditProgress = {
       bundle, tree: this.#tree.state(), findings: this.findings.state(), statistics: this.statistics.state(), lanes: this.#replay.lanes.map((lane) => lane.toState()),
       topicNext: this.#topic?.next ?? 0n, activeMinutes: this.#active.minutes(), nullifierRows: this.#nullifiers.sync(), anchorAge: this.anchors.state(), newestMs: this.#newestMs,
-      predecessor: this.predecessor, firstMs: this.#firstMs,
+      predecessor: this.predecessor, inherited: this.#inherited?.state() ?? null, firstMs: this.#firstMs,
     };
     writeState(stateFile, { target, progress });
     onEvent?.({ kind: 'saved', leaf: bundle * TILE_WIDTH });

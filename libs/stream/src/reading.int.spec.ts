@@ -267,6 +267,17 @@ describe('topics', () => {
   });
 });
 
+it('a topic has as many partitions as it was given, and the reader sees those that it was given since', async () => {
+  const topic = await newTopic(2);
+  expect(await reader.partitions(topic)).toBe(2);
+  const admin = kafka.role('grows').admin();
+  await admin.connect();
+  await admin.createPartitions({ topicPartitions: [{ topic, count: 5 }] });
+  await admin.disconnect();
+  await until('the reader sees five', async () => await reader.partitions(topic) === 5);
+  await expect(reader.partitions('reading-absent')).rejects.toMatchObject({ code: 'ATS_TOPIC_MISSING' });
+});
+
 it('many partitions read side by side leave no connection behind', async () => {
   const sockets = () => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
   const [first, second] = [await newTopic(4), await newTopic(4)];
