@@ -10,6 +10,6 @@ export interface ReportContext {
   sources: { records: string; log: string; chain: string };
   /** Null when it could not be read. */
   deployment: Deployment | null;
-  /** Whether the auditor brought what the chain's part rests on: an RPC of their own, or the archive's block hash. */
+  /** Whether the auditor brought what the chain's part rests on: an RPC of their own, or for an archive the block hash and the deployment. */
   chainIsOwn: boolean;
 }

@@ -91,7 +91,7 @@ function checkpoints({ checkpoints: all, unanchored }: AuditReport, { deployment
   if (all.length === 0) return html`<p>No checkpoint of this log stands on the chain${unanchored > 0 ? `: ${count(unanchored, 'entry is', 'entries are')} the operator's word` : ''}.</p>`;
   const shown = all.toReversed().slice(0, SHOWN.checkpoints);
   const where = deployment === null ? '' : `Contract ${deployment.checkpointAnchor} on chain ${deployment.chainId}. `;
-  return html`<p class="quiet">${where}${chainIsOwn ? '' : 'The chain was read from the operator\'s side: bring a node or a block hash of your own. '}${unanchored === 0 ? 'Every entry is covered.' : `${count(unanchored, 'entry', 'entries')} came after the newest.`}</p>
+  return html`<p class="quiet">${where}${chainIsOwn ? '' : 'The chain was read from the operator\'s side: bring a node of your own, or for an archive a block hash and the deployment. '}${unanchored === 0 ? 'Every entry is covered.' : `${count(unanchored, 'entry', 'entries')} came after the newest.`}</p>
 <div class="scroll"><table><thead><tr><th class="n">entries</th><th>root</th><th>block</th><th>time</th><th>transaction</th></tr></thead><tbody>${shown.map(({ size, root, tx, block }) => html`<tr><td class="n">${number(size)}</td><td><code title="${root}">${short(root)}</code></td><td class="n">${block.number}</td><td class="nowrap">${time(block.timeMs)}</td><td><code title="${tx}">${short(tx)}</code></td></tr>`)}</tbody></table></div>${all.length > shown.length ? html`<p class="quiet">and ${number(all.length - shown.length)} earlier ones</p>` : html``}`;
 }
 
@@ -104,8 +104,8 @@ function yourself({ origin, root, size }: AuditReport, { deployment }: ReportCon
 <p>One event by itself, with a file that needs no network and that foreign tools read (c2sp.org/tlog-proof):</p>
 <pre>attestream prove telemetry/0/0
 attestream verify telemetry-0-0.tlog-proof</pre>
-<p>From an archive, years later, with no service running and one block hash that you bring:</p>
-<pre>attestream audit --archive FOLDER --block-hash HASH</pre>`;
+<p>From an archive, years later, with no service running; a block hash, the contracts and the log's key are yours to bring:</p>
+<pre>attestream audit --archive FOLDER --block-hash HASH --deployment FILE --vkey FILE</pre>`;
 }
 
 function made(report: AuditReport, { startedAt, machine, commit, dirty, sources }: ReportContext): Html {
