@@ -4,6 +4,8 @@ import { z } from 'zod';
 import { AtsError } from '#libs/errors';
 
 export const MANIFEST_FILE = 'manifest.json';
+/** Of a topic. All up to the highest are looked at: a number that somebody made up must not take the auditor's memory. */
+const MOST_PARTITIONS = 10_000;
 
 const decimal = z.string().regex(/^(0|[1-9]\d{0,18})$/);
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
@@ -18,7 +20,7 @@ const manifestSchema = z.strictObject({
   /** The block whose hash proves the chain's part. */
   head: z.strictObject({ number: z.int().nonnegative(), hash: z.string().regex(/^0x[0-9a-f]{64}$/) }),
   partitions: z.array(z.strictObject({
-    topic: z.string(), partition: z.int().nonnegative(), from: decimal, to: decimal,
+    topic: z.string(), partition: z.int().nonnegative().lt(MOST_PARTITIONS), from: decimal, to: decimal,
     segments: z.array(z.strictObject({ file: path, from: decimal, records: z.int().positive() })),
   })),
   /** Schema ids that parameter sets list; files `schemas/ID.json`. */
