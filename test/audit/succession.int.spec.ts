@@ -148,10 +148,11 @@ describe('a log that the chain has closed', () => {
   });
 
   it('owes nothing of what was not overdue by then, though topics and chain have gone on since', async () => {
-    world.entries.length = world.anchors[1]!.size;
+    const { size } = world.anchors[1]!;
+    world.entries.length = size + 4;
     world.anchors.length = 2;
-    close(85, world.entries.length);
+    close(85, size);
     const report = await world.audit({ limits: { recordLagSeconds: 60, anchorLagSeconds: 60 } });
-    expect(report).toMatchObject({ ok: false, outcome: 'unchecked', failures: [], unchecked: [{ code: 'SUCCESSOR' }], pending: { records: 49, entries: 0 } });
+    expect(report).toMatchObject({ ok: false, outcome: 'unchecked', failures: [], unchecked: [{ code: 'SUCCESSOR' }], pending: { records: 45, entries: 0 } });
   });
 });
