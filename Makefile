@@ -9,7 +9,7 @@ node := bin/node
 cli := $(node) --enable-source-maps dist/apps/cli/src/main.js
 sources := $(shell find apps libs -name '*.ts' -not -name '*.spec.ts' 2>/dev/null) tsconfig.base.json tsconfig.build.json package-lock.json
 
-.PHONY: help audit run forget-report test bench-log doctor stop reset deps build lint docs ceremony ceremony-verify check-bare
+.PHONY: help chaos-anchor audit run forget-report test conformance bench-audit bench-log doctor stop reset deps build lint docs ceremony ceremony-verify check-bare
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-16s %s\n' "$$name" "$$text"; done
@@ -28,8 +28,17 @@ test: deps ## every test, on ports and folders of its own
 audit: deps build ## audit what make run has done, while it runs or after (writes audit.json and audit.html)
 	@$(cli) audit --html '$(ATTESTREAM_HOME)/audit.html'
 
+conformance: deps ## foreign tools on our log and ours on foreign logs, each also on tampered copies (writes conformance.json)
+	@$(node) --import ./bin/typescript.mjs test/conformance/run.ts
+
+bench-audit: deps ## what an audit costs: entries a second without proofs, and beside the verifier alone with them (writes bench-audit.json)
+	@$(node) --import ./bin/typescript.mjs test/perf/audit/bench-audit.ts
+
 bench-log: deps ## the log's store beside Tessera's POSIX driver, and the cost of an entry from 1e4 to 1e7 (writes bench-log.json)
 	@$(node) --import ./bin/typescript.mjs test/perf/log/bench-log.ts
+
+chaos-anchor: deps ## anchoring under kills, reorganisations and lying endpoints (SEED=4 CHAIN=anvil|geth KILLS=150 REORGS=40 BOUND_SECONDS=900; writes chaos-anchor.json)
+	@$(node) --import ./bin/typescript.mjs test/chaos/anchor/main.ts
 
 doctor: ## what is here, what is missing and how to get it
 	@scripts/doctor

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-/// @title Consistency proofs of append-only Merkle trees (RFC 6962 with SHA-256; the verification is RFC 9162, section 2.1.4.2)
+/// @title Consistency proofs of append-only Merkle trees (RFC 6962 with SHA-256; what is checked is that of RFC 9162, section 2.1.4.2)
 /// @notice A proof that holds shows that the tree under `fromRoot` is a prefix of the tree under `toRoot`, as long as nobody finds a
 /// collision of SHA-256.
 /// @dev Roots do not commit to sizes. Two sizes whose proofs have one shape (9 and 10, seen from 5) are told apart by the signed
@@ -11,75 +11,74 @@ library Rfc6962 {
     error Sha256Failed();
 
     /// @notice Whether `proof` shows that the tree of `to` leaves under `toRoot` begins with the `from` leaves under `fromRoot`.
-    /// False unless 0 < from < to, and for a proof with a node too many or too few.
+    /// False unless 0 < from < to, and for a proof with a node too many or too few. Sizes below 2^64.
     function verifyConsistency(uint256 from, bytes32 fromRoot, uint256 to, bytes32 toRoot, bytes32[] calldata proof)
         internal
         view
-        returns (bool)
+        returns (bool holds)
     {
         if (from == 0 || from >= to) return false;
-        unchecked {
-            // The path from the last leaf of the smaller tree to the root, and the last node of the larger tree beside it, level by level.
-            uint256 index = from - 1;
-            uint256 last = to - 1;
-            // Up to the largest subtree that ends with that leaf: both trees have it whole.
-            while (index & 1 == 1) {
-                index >>= 1;
-                last >>= 1;
-            }
-            uint256 next;
-            bytes32 smaller = fromRoot;
-            if (index != 0) {
-                if (proof.length == 0) return false;
-                smaller = proof[0];
-                next = 1;
-            }
-            // index == 0: that subtree is the whole smaller tree, which the proof leaves out
-            bytes32 larger = smaller;
-            uint256 end = proof.length;
-            for (; next < end; ++next) {
-                if (last == 0) return false;
-                bytes32 sibling = _at(proof, next);
-                if (index & 1 == 1 || index == last) {
-                    // a sibling on the left is in both trees
-                    smaller = hashNode(sibling, smaller);
-                    larger = hashNode(sibling, larger);
-                    // the larger tree's last node has no sibling on the levels that its index passes over
-                    while (index & 1 == 0 && index != 0) {
-                        index >>= 1;
-                        last >>= 1;
-                    }
-                } else {
-                    // one on the right is in the larger tree alone
-                    larger = hashNode(larger, sibling);
-                }
-                index >>= 1;
-                last >>= 1;
-            }
-            return last == 0 && smaller == fromRoot && larger == toRoot;
-        }
-    }
-
-    /// @notice SHA-256(0x01 || left || right).
-    function hashNode(bytes32 left, bytes32 right) internal view returns (bytes32 hash) {
-        bool answered;
+        bool hashed;
         assembly ("memory-safe") {
-            // 65 bytes past the end of what is allocated: nothing keeps them
+            // The path from the smaller tree's last leaf up to the root goes by the bits of that leaf's index: odd is a sibling on the
+            // left. Beside it goes the path from the larger tree's last leaf. `level` is the bit of the level reached. Both trees have
+            // the largest subtree that ends with the smaller one's last leaf whole: there the climb starts.
+            let index := sub(from, 1)
+            let apart := xor(index, sub(to, 1))
+            let level := and(from, sub(0, from))
+            // The proof begins with that subtree, unless it is the smaller tree itself. Nodes past the proof's end read as anything:
+            // at the end it is seen that none was.
+            let node := proof.offset
+            let start := fromRoot
+            if xor(from, level) {
+                start := calldataload(node)
+                node := add(node, 0x20)
+            }
+
+            // Messages are 0x01 || left || right, and each hash is put where the next message has it. The larger tree's stays at 0x40,
+            // between 0x20 for a sibling on the left and 0x60 for one on the right: Solidity's own words there, the free memory pointer
+            // and the zero, are put back. The smaller tree's stays in a message of its own past the end of what is allocated.
             let message := mload(0x40)
+            let sibling := add(message, 0x01)
+            let smaller := add(message, 0x21)
             mstore8(message, 0x01)
-            mstore(add(message, 0x01), left)
-            mstore(add(message, 0x21), right)
-            // the size of the answer is read after the call: arguments are evaluated from the right
-            answered := and(eq(returndatasize(), 0x20), staticcall(gas(), 0x02, message, 0x41, 0x00, 0x20))
-            hash := mload(0x00)
+            mstore(smaller, start)
+            mstore(0x00, 0x01)
+            mstore(0x40, start)
+            // as long as the paths are apart: a sibling on the right is in the larger tree alone, one on the left in both
+            for {} iszero(gt(level, apart)) { level := shl(1, level) } {
+                switch and(index, level)
+                case 0 {
+                    mstore(0x20, 0x01)
+                    mstore(0x60, calldataload(node))
+                    pop(staticcall(gas(), 0x02, 0x3f, 0x41, 0x40, 0x20))
+                }
+                default {
+                    mstore(0x20, calldataload(node))
+                    pop(staticcall(gas(), 0x02, 0x1f, 0x41, 0x40, 0x20))
+                    mstore(sibling, calldataload(node))
+                    pop(staticcall(gas(), 0x02, message, 0x41, smaller, 0x20))
+                }
+                node := add(node, 0x20)
+            }
+            // then they are one: a sibling on the left on each level where it is odd, none on the others
+            for { index := and(index, sub(0, level)) } index { index := and(index, sub(index, 1)) } {
+                mstore(0x20, calldataload(node))
+                pop(staticcall(gas(), 0x02, 0x1f, 0x41, 0x40, 0x20))
+                mstore(sibling, calldataload(node))
+                pop(staticcall(gas(), 0x02, message, 0x41, smaller, 0x20))
+                node := add(node, 0x20)
+            }
+            // The paths were apart at least once, and what fails one call, no precompile or too little gas, fails every later one: the
+            // last answer tells of all.
+            hashed := eq(returndatasize(), 0x20)
+            holds := and(
+                eq(node, add(proof.offset, shl(5, proof.length))),
+                and(eq(mload(smaller), fromRoot), eq(mload(0x40), toRoot))
+            )
+            mstore(0x40, message)
+            mstore(0x60, 0x00)
         }
-        if (!answered) revert Sha256Failed();
-    }
-
-    /// @dev proof[i] without the bounds check, which the loop has made.
-    function _at(bytes32[] calldata proof, uint256 i) private pure returns (bytes32 node) {
-        assembly ("memory-safe") {
-            node := calldataload(add(proof.offset, shl(5, i)))
-        }
+        if (!hashed) revert Sha256Failed();
     }
 }

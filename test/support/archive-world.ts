@@ -104,6 +104,11 @@ export class ArchiveWorld {
     });
   }
 
+  /** Where chain-anchor serves the log. */
+  async logUrl(): Promise<string> {
+    return `${(await this.#apps.at(-1)!.line('health and metrics answer')).url!}/log/`;
+  }
+
   /** The log's head that stands on the chain for good. */
   async anchored(): Promise<TreeHead | undefined> {
     return await anchoredHead({ rpcUrl: this.anvil.url, deployment: this.deployment, logId: logIdOf(this.origin), block: 'finalized' });

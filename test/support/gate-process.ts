@@ -14,7 +14,7 @@ export interface LogLine {
   readonly [field: string]: unknown;
 }
 
-/** The gate as a process of its own, over as many lives as a test gives it. */
+/** An app, the gate unless another is named, as a process of its own, over as many lives as a test gives it. */
 export class GateProcess {
   /** What all its lives have logged. */
   readonly lines: LogLine[] = [];
@@ -22,7 +22,7 @@ export class GateProcess {
   #child: ChildProcess | undefined;
   #lineOfLife = 0;
 
-  constructor(private readonly env: Readonly<Record<string, string>>) {}
+  constructor(private readonly env: Readonly<Record<string, string>>, private readonly app = 'proof-gate') {}
 
   get pid(): number | undefined {
     return this.#child?.pid;
@@ -31,7 +31,7 @@ export class GateProcess {
   /** Resolves when health answers. */
   async start(): Promise<void> {
     this.#lineOfLife = this.lines.length;
-    const child = spawn(process.execPath, ['--import', './bin/typescript.mjs', 'apps/proof-gate/src/main.ts'], {
+    const child = spawn(process.execPath, ['--import', './bin/typescript.mjs', `apps/${this.app}/src/main.ts`], {
       cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ATTESTREAM_HTTP_PORT: '0', ...this.env },
     });
     this.#child = child;
@@ -45,7 +45,7 @@ export class GateProcess {
   /** The first line of this life that begins like this. */
   async line(msg: string, milliseconds = 60_000): Promise<LogLine> {
     const find = () => this.lines.slice(this.#lineOfLife).find((line) => line.msg.startsWith(msg));
-    await until(`the gate's line "${msg}"`, () => {
+    await until(`the line "${msg}" of ${this.app}`, () => {
       if (find() === undefined) this.#requireAlive();
       return find() !== undefined;
     }, milliseconds);
@@ -70,7 +70,7 @@ export class GateProcess {
         return false;
       }
     };
-    await until('the gate is ready', isReady, 90_000).catch((error: unknown) => { throw new Error(`${String(error)}; it waits for ${last}`); });
+    await until(`${this.app} is ready`, isReady, 90_000).catch((error: unknown) => { throw new Error(`${String(error)}; it waits for ${last}`); });
   }
 
   /** The value of a sample of /metrics; 0 when there is none. */
@@ -81,15 +81,20 @@ export class GateProcess {
   }
 
   #requireAlive(): void {
-    if (this.#child?.exitCode !== null) throw new Error(`the gate ended with ${this.#child?.exitCode}: ${this.stderr}`);
+    if (this.#child?.exitCode !== null) throw new Error(`${this.app} ended with ${this.#child?.exitCode}: ${this.stderr}`);
+  }
+
+  /** Waits until it ends by itself. Returns the exit code, null after a signal. */
+  async ended(): Promise<number | null> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
+    return ((await once(child, 'close')) as [number | null])[0];
   }
 
   /** Sends a signal and waits for the end. Returns the exit code, null after a signal. */
   async end(signal: NodeJS.Signals): Promise<number | null> {
-    const child = this.#child;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
-    const ended = once(child, 'close') as Promise<[number | null]>;
-    child.kill(signal);
-    return (await ended)[0];
+    const ended = this.ended();
+    this.#child?.kill(signal);
+    return await ended;
   }
 }

@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { AnchorWorker, externalSigner, keyFileSigner, type AnchorEvent, type TransactionSigner } from '#libs/anchor';
 import { logIdOf, readDeployment } from '#libs/chain';
 import { AtsError, isAtsError } from '#libs/errors';
-import { consistencyProof, parseCheckpoint, parseNote, type LogStore } from '#libs/log';
+import { consistencyProof, parseCheckpoint, parseNote, type LogStore, type TreeHead } from '#libs/log';
 import { CONFIG, LOG, Readiness, type Log } from '#libs/service';
 import type { ChainAnchorConfig } from './config.js';
 import { AnchorMetrics } from './metrics.js';
@@ -37,7 +37,7 @@ export class Anchoring {
       journalFile, endpoints, chainId, contract: checkpointAnchor, logId: logIdOf(store.origin), signer, pollMs: config.anchorPollMs,
       ...(config.chainRpcQuorum !== undefined && { quorum: config.chainRpcQuorum }),
       source: {
-        latest: () => Promise.resolve(store.checkpoint && parseCheckpoint(parseNote(store.checkpoint).text)),
+        latest: () => Promise.resolve(publishedHead(store)),
         consistencyProof: (from, to) => consistencyProof(from, to, store.tiles),
       },
       policy: {
@@ -123,4 +123,11 @@ export class Anchoring {
     if (file !== undefined) return keyFileSigner(file);
     return url === undefined ? undefined : externalSigner({ url, address: address! });
   }
+}
+
+/** The store has published it itself, after it had been compared and signed here. */
+function publishedHead({ checkpoint }: LogStore): TreeHead | undefined {
+  if (!checkpoint) return undefined;
+  const { size, root } = parseCheckpoint(parseNote(checkpoint).text);
+  return { size, root };
 }

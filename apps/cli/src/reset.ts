@@ -6,7 +6,7 @@ import type { Layout } from './layout.js';
 
 /** What make run writes into its data folder: anything else in there is not ours to delete. */
 const OURS = [
-  'anchor', 'audit.html', 'audit.json', 'baseline.json', 'chain', 'deployment.json', 'endpoints.json', 'households', 'icinga', 'kafka', 'keys', 'log', 'logs', 'registry', 'report.json', 'run', 'supervisor.log',
+  'anchor', 'audit.html', 'audit.json', 'baseline.json', 'chain', 'deployment.json', 'endpoints.json', 'ended-logs', 'households', 'icinga', 'kafka', 'keys', 'log', 'logs', 'recovery', 'registry', 'report.json', 'run', 'supervisor.log',
 ];
 
 /**

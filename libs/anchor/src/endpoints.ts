@@ -62,7 +62,10 @@ export class Endpoints implements Chain {
     const views = states.map(([, view]) => view);
     const agreed = final === undefined ? undefined : agreeOnFinal(views, this.#quorum);
     const sightings = new Map(question.attempts.map((hash) => [hash, agreeOnSighting(views, hash, this.#quorum)]));
-    for (const [member, view] of states) this.#listen(member, view, agreed && contradicts(view, agreed, sightings) ? agreed.block.number : undefined);
+    for (const [member, view] of states) {
+      this.#listen(member, view);
+      if (agreed) this.#compare(member, contradicts(view, agreed, sightings), agreed.block.number);
+    }
     this.#withoutFinal = agreed ? 0 : this.#withoutFinal + 1;
     const problem = this.#withoutFinal < PATIENT_ROUNDS ? undefined : this.#noQuorum('agree on a finalized block', []);
     return { latest, market, final: agreed, sightings, missing: views.some(({ missing }) => missing), ...(problem && { problem }) };
@@ -80,7 +83,7 @@ export class Endpoints implements Chain {
       }
     });
     const gas = answers.map(([, value]) => value).filter((value) => value !== undefined);
-    if (gas.length < this.#quorum) throw refusals[0] ?? this.#noQuorum('estimate the gas', gas);
+    if (gas.length < this.#quorum) throw refusals.length >= this.#quorum ? refusals[0]! : this.#noQuorum('estimate the gas', gas);
     // the most: gas that is not used is not paid, and too little would make the anchor fail
     const limit = (gas.reduce((a, b) => (a > b ? a : b)) * 6n) / 5n;
     return limit < GAS_LIMIT_MOST ? limit : GAS_LIMIT_MOST;
@@ -143,15 +146,18 @@ export class Endpoints implements Chain {
     }
   }
 
-  #listen(member: Member, { refusal }: EndpointState, contradictsAt: number | undefined): void {
+  #listen(member: Member, { refusal }: EndpointState): void {
     member.refusals = refusal ? member.refusals + 1 : 0;
     if (!refusal) this.#say(member, undefined);
     else if (member.refusals === PATIENT_ROUNDS) this.#say(member, new AtsError('ATS_CHAIN_RPC_REFUSED', `${member.endpoint.name}: ${refusal.why}`, { cause: refusal }));
-    if (contradictsAt !== undefined && !member.contradicting) {
-      const error = new AtsError('ATS_ANCHOR_CONTRADICTED', `${member.endpoint.name} at block ${contradictsAt}`);
+  }
+
+  #compare(member: Member, contradicting: boolean, atBlock: number): void {
+    if (contradicting && !member.contradicting) {
+      const error = new AtsError('ATS_ANCHOR_CONTRADICTED', `${member.endpoint.name} at block ${atBlock}`);
       this.#options.onEvent({ type: 'endpoint-contradicts', endpoint: member.endpoint.name, error });
     }
-    member.contradicting = contradictsAt !== undefined;
+    member.contradicting = contradicting;
   }
 
   /** One line when it begins to fail or fails otherwise, one when it is right again. */

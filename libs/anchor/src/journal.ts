@@ -38,7 +38,7 @@ export class FileJournal implements Journal {
       throw this.#damaged(`it can't be read (${(cause as NodeJS.ErrnoException).code})`, cause);
     }
     const [line, digest, ...rest] = text.split('\n');
-    if (line === undefined || digest === undefined || rest.join() !== '') throw this.#damaged(`it has ${text.length} characters and no end`);
+    if (line === undefined || digest === undefined || rest.length !== 1 || rest[0] !== '') throw this.#damaged(`it has ${text.length} characters and no end`);
     if (digestOf(line) !== digest) throw this.#damaged('its digest is not that of its content');
     const parsed = documentSchema.safeParse(JSON.parse(line));
     if (!parsed.success) throw this.#damaged(`${parsed.error.issues[0]?.path.join('.')}: ${parsed.error.issues[0]?.message}`);

@@ -70,7 +70,7 @@ export function externalSigner({ url, address, timeoutMs = 30_000 }: { url: stri
 export interface SignedTransaction { hash: string; raw: string }
 
 /**
- * Holds a signer to what it was asked: each field, the account, and no byte beside them.
+ * Holds a signer to what it was asked: each field, and the account. What is returned is encoded anew from them.
  * @throws AtsError ATS_ANCHOR_SIGNER_MISMATCH
  */
 export function checkSigned(raw: string, asked: UnsignedTransaction, address: string): SignedTransaction {
@@ -79,8 +79,9 @@ export function checkSigned(raw: string, asked: UnsignedTransaction, address: st
   try {
     transaction = Transaction.from(raw);
   } catch {
-    throw mismatch('its answer is no signed transaction');
+    throw mismatch('its answer is no transaction');
   }
+  if (!transaction.isSigned()) throw mismatch('its answer is not signed');
   const fields: [name: string, got: unknown, want: unknown][] = [
     ['type', transaction.type, 2],
     ['chainId', transaction.chainId, BigInt(asked.chainId)],
@@ -93,7 +94,6 @@ export function checkSigned(raw: string, asked: UnsignedTransaction, address: st
     ['maxPriorityFeePerGas', transaction.maxPriorityFeePerGas, asked.maxPriorityFeePerGas],
     ['accessList', transaction.accessList?.length ?? 0, 0],
     ['from', transaction.from, address],
-    ['encoding', transaction.serialized, raw.toLowerCase()],
   ];
   for (const [name, got, want] of fields) {
     if (got !== want) throw mismatch(`${name} is ${String(got)}, asked was ${String(want)}`);

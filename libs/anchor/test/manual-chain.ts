@@ -16,6 +16,8 @@ export interface ManualChain {
   mine(blocks?: number): Promise<void>;
   deployment: Deployment;
   logId: Buffer;
+  /** Of the account that deployed. */
+  operator: string;
   /** Of the account that anchors. */
   key: string;
   address: string;
@@ -51,12 +53,12 @@ export async function startManualChain(args: readonly string[] = ['--accounts', 
 }
 
 /** CheckpointAnchor with an open log, and an account that may anchor. */
-export async function prepareAnchor(url: string, fund: (account: string) => Promise<void>): Promise<Pick<ManualChain, 'deployment' | 'logId' | 'key' | 'address'>> {
+export async function prepareAnchor(url: string, fund: (account: string) => Promise<void>): Promise<Pick<ManualChain, 'deployment' | 'logId' | 'operator' | 'key' | 'address'>> {
   const operator = Wallet.createRandom().privateKey;
   const key = Wallet.createRandom().privateKey;
   for (const account of [operator, key]) await fund(addressOf(account));
   const deployment = await deployContracts({ rpcUrl: url, key: operator, registryLagSeconds: 12 });
   await openLog({ rpcUrl: url, key: operator, deployment, origin: ORIGIN });
   await grantAnchorRole({ rpcUrl: url, key: operator, deployment, account: addressOf(key) });
-  return { deployment, logId: logIdOf(ORIGIN), key, address: addressOf(key) };
+  return { deployment, logId: logIdOf(ORIGIN), operator, key, address: addressOf(key) };
 }

@@ -6,6 +6,7 @@ export const FAILURES = {
   CHECKPOINT_ROOT: 'the published checkpoint is signed for another root than the entries have',
   LOG_TRUNCATED: 'the published log is smaller than what stands on the chain',
   LOG_FORKED: 'what stands on the chain is another tree than the published one',
+  PREDECESSOR_WRONG: 'entry 0 is not the checkpoint of the log that the chain says this one succeeds',
   ANCHOR_MISSING: 'entries were left without an anchor for longer than stated',
   ANCHOR_ORDER: 'anchored sizes do not grow',
   TILE_WRONG: 'a tile is not what the entries hash to',
@@ -86,6 +87,8 @@ export interface AuditReport {
   /** Leaves whose entries, records and verdicts were looked at: [from, to). The tree was recomputed whole. */
   readonly range: { readonly from: number; readonly to: number };
   readonly topic: string | null;
+  /** Origin of the log that this one succeeds: entry 0 is its last checkpoint. */
+  readonly predecessor: string | null;
   /** Entries in the range, of the topic if one was chosen. */
   readonly entries: number;
   /** The logged verdicts of those entries, each with its number. */

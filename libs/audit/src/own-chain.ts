@@ -29,6 +29,8 @@ export class OwnChain {
   /** Set when the log was closed on the chain; it has a successor then. */
   superseded = false;
   opened = false;
+  /** Id of the log that this one succeeds, and the head that it ended with on the chain. */
+  predecessor: { readonly logId: Buffer; readonly size: number; readonly root: Buffer } | undefined;
   /** Whether {@link digestOf} knows blocks: not when the registry was read from chain-events itself. */
   readonly hasDigests: boolean;
   readonly #logId: Buffer;
@@ -107,6 +109,7 @@ export class OwnChain {
 
   #applyAnchorLog(log: ChainLog, { number, hash, timestamp }: ChainBlock): void {
     const event = decodeAnchorLog(log); // undefined: roles, and what the contract cannot have emitted
+    if (event?.type === 'superseded' && event.successor.equals(this.#logId)) this.predecessor = event;
     if (event === undefined || !event.logId.equals(this.#logId)) return;
     if (event.type === 'opened') this.opened = true;
     else if (event.type === 'superseded') this.superseded = true;

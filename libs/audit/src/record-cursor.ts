@@ -1,7 +1,7 @@
 import type { KafkaRecord } from '#libs/events';
 
 /** What a cursor holds at most, read ahead of what is taken. */
-const AHEAD_RECORDS = 1024;
+const AHEAD_RECORDS = 256;
 const AHEAD_BYTES = 4 << 20;
 
 /** Looks at the records of a partition one after the other, while later ones are being read. Memory: 4 MiB and one record. */

@@ -56,6 +56,8 @@ interface Step {
   readonly finding: Finding | undefined;
   /** The entry of a record that was passed over before. */
   readonly late?: boolean;
+  /** A record that another log has the entry of. */
+  readonly before?: boolean;
   /** Offset of a record whose entry is no longer waited for. */
   readonly givenUp?: number;
   readonly failures: readonly (readonly [Failure, number])[];
@@ -74,6 +76,7 @@ export class Replay {
   #bytes = 0;
   #settling: Promise<void> = Promise.resolve();
   #block: ChainBlock | undefined;
+  #beginsMs: number | undefined;
 
   constructor(private readonly parameters: ReplayParameters, states: readonly LaneState[] = []) {
     const { chain, events, scope, topic, ends, records } = parameters;
@@ -130,11 +133,15 @@ export class Replay {
     await this.#settling;
   }
 
+  /** The log goes on where another one ended: records up to this broker time, before a partition's first entry, are the other's. */
+  succeeds(beginsMs: number): void { this.#beginsMs = beginsMs; }
+  get beginsMs(): number | undefined { return this.#beginsMs; }
+
   get lanes(): readonly Lane[] { return [...this.#lanes.values()].flat(); }
 
   async close(): Promise<void> {
     await this.#settling.catch(() => undefined); // told to whoever drained
-    await Promise.all(this.lanes.map((lane) => lane.cursor?.close()));
+    for (const { cursor } of this.lanes) await cursor?.close();
   }
 
   /** Without records, an order is all that entries can have wrong. */
@@ -147,17 +154,17 @@ export class Replay {
   }
 
   /** The entry of the record at the cursor. */
-  #join(lane: Lane, leaf: number, entry: AuditEntry | undefined, failures: readonly (readonly [Failure, number])[]): Promise<void> | undefined {
+  #join(lane: Lane, leaf: number, entry: AuditEntry | undefined, failures: readonly (readonly [Failure, number])[], before = false): Promise<void> | undefined {
     const record = lane.cursor!.take();
     const offset = Number(record.offset);
     lane.next = record.offset + 1n;
     if (entry !== undefined) lane.last = Math.max(lane.last, offset);
     const basis = this.#basisOf(lane, record);
-    if (basis === undefined) return this.#judge(lane, record, leaf, entry, failures);
+    if (basis === undefined) return this.#judge(lane, record, leaf, entry, failures, before);
     if (basis.parameters.set !== null && !isRecorded(lane.topic) && !this.#prepared.get(basis.parameters.set)?.has(lane.topic)) {
-      return this.#prepareAndJudge(lane, record, basis, leaf, entry, failures);
+      return this.#prepareAndJudge(lane, record, basis, leaf, entry, failures, before);
     }
-    return this.#judge(lane, record, leaf, entry, failures, basis);
+    return this.#judge(lane, record, leaf, entry, failures, before, basis);
   }
 
   /** What the record is judged by; undefined when no verdict can be recomputed. */
@@ -179,7 +186,7 @@ export class Replay {
     this.parameters.findings.couldNotCheck(code, `verdicts of ${lane.topic}[${lane.partition}]: ${detail}`);
   }
 
-  async #prepareAndJudge(lane: Lane, record: KafkaRecord, basis: Basis, leaf: number, entry: AuditEntry | undefined, failures: readonly (readonly [Failure, number])[]): Promise<void> {
+  async #prepareAndJudge(lane: Lane, record: KafkaRecord, basis: Basis, leaf: number, entry: AuditEntry | undefined, failures: readonly (readonly [Failure, number])[], before: boolean): Promise<void> {
     const topic = lane.topic as StatementTopic;
     const set = basis.parameters.set!;
     let known = true;
@@ -199,15 +206,15 @@ export class Replay {
       known = false;
       this.#giveUp(lane, error.code, error.why);
     }
-    await this.#judge(lane, record, leaf, entry, failures, known ? basis : undefined);
+    await this.#judge(lane, record, leaf, entry, failures, before, known ? basis : undefined);
   }
 
-  #judge(lane: Lane, record: KafkaRecord, leaf: number, entry: AuditEntry | undefined, failures: readonly (readonly [Failure, number])[], basis?: Basis): Promise<void> | undefined {
+  #judge(lane: Lane, record: KafkaRecord, leaf: number, entry: AuditEntry | undefined, failures: readonly (readonly [Failure, number])[], before: boolean, basis?: Basis): Promise<void> | undefined {
     this.#block = undefined;
     const finding = basis && examine(record, basis, this.#context);
     const facts = { offset: Number(record.offset), timestamp: record.timestamp, hash: finding?.source.hash ?? recordHash(record) };
     const all = this.#block === undefined || leaf < this.parameters.range.from ? failures : [...failures, ...this.#blockFailures(record, this.#block, leaf)];
-    return this.#push(lane, leaf, entry, all, { facts, finding }, record.value?.length);
+    return this.#push(lane, leaf, entry, all, { facts, finding }, record.value?.length, before ? { before } : undefined);
   }
 
   /** A block in chain-events has to be the chain's, and cannot have been written before it was there. */
@@ -248,7 +255,7 @@ export class Replay {
         if (!recordHash(record).equals(entry.hash)) return wrong('ENTRY_WITHOUT_RECORD', `another record is at this offset, and offset ${cursor.head.offset} is next`);
       }
       while (cursor.head !== undefined && Number(cursor.head.offset) < entry.offset) {
-        await this.#passOver(lane, leaf, Number(cursor.head.offset));
+        await this.#passOver(lane, leaf, cursor.head);
         await cursor.more();
       }
     }
@@ -256,7 +263,10 @@ export class Replay {
   }
 
   /** The record at the cursor has no entry, unless it comes later. */
-  async #passOver(lane: Lane, leaf: number, offset: number): Promise<void> {
+  async #passOver(lane: Lane, leaf: number, { offset: at, timestamp }: KafkaRecord): Promise<void> {
+    const offset = Number(at);
+    // Judged all the same: its verdict is part of the state that the log's first ones depend on.
+    if (lane.last === -1 && this.#beginsMs !== undefined && timestamp <= this.#beginsMs) return await this.#join(lane, leaf, undefined, [], true);
     lane.passed.add(offset);
     await this.#join(lane, leaf, undefined, []);
     if (lane.passed.size <= MOST_PASSED) return;
@@ -274,7 +284,7 @@ export class Replay {
 
   #push(
     lane: Lane | undefined, leaf: number, entry: AuditEntry | undefined, failures: readonly (readonly [Failure, number])[],
-    joined?: Pick<Step, 'facts' | 'finding'>, bytes = 0, special?: Pick<Step, 'late' | 'givenUp'>,
+    joined?: Pick<Step, 'facts' | 'finding'>, bytes = 0, special?: Pick<Step, 'late' | 'givenUp' | 'before'>,
   ): Promise<void> | undefined {
     this.#steps.push({ lane, leaf, entry, facts: joined?.facts, finding: joined?.finding, failures, ...special });
     this.#bytes += bytes;
@@ -338,6 +348,10 @@ export class Replay {
     }
     const expected = this.#expectedOf(step, holds);
     if (finding !== undefined && inRange) statistics.countRecomputed(0, 1);
+    if (step.before === true) {
+      if (finding?.status === 'candidate' && expected.verdict === 'VERIFIED') this.parameters.nullifiers.add(finding.event.nullifier, -1);
+      return;
+    }
     if (entry === undefined) {
       lane.missing.set(facts!.offset, { leaf, expected });
       return;

@@ -23,6 +23,7 @@ export function reportOf({ options, origin, findings, startedAt, walk }: ReportO
     origin,
     range: walk?.range ?? { from: 0, to: 0 },
     topic: options.topic ?? null,
+    predecessor: walk?.predecessor ?? null,
     verifier: options.verifier.name,
     ...(walk?.statistics ?? new Statistics()).report(),
     size,

@@ -28,6 +28,10 @@ export interface AuditProgress {
   readonly nullifierRows: number;
   readonly anchorAge: { readonly anchors: number; readonly firstMs: number | null };
   readonly newestMs: number;
+  /** Origin of the log that this one succeeds. */
+  readonly predecessor: string | null;
+  /** Broker time of the first audit entry. */
+  readonly firstMs: number | null;
 }
 
 export interface AuditState {
@@ -48,7 +52,7 @@ export function readState(file: string, identity: string): AuditState | undefine
   }
   try {
     const { format, state } = deserialize(bytes) as { format: string; state: AuditState };
-    return format === FORMAT && state.target.identity === identity ? buffersOf(state) as AuditState : undefined;
+    return format === FORMAT && state.target.identity === identity ? state : undefined;
   } catch {
     return undefined; // not a state: what it held is audited again
   }
@@ -74,15 +78,12 @@ export function writeState(file: string, state: AuditState): void {
   }
 }
 
-export function removeState(file: string): void {
-  rmSync(file, { force: true });
+/** Where the nullifiers of a kept audit are. */
+export function nullifiersBeside(file: string): string {
+  return `${file}.nullifiers`;
 }
 
-/** v8 gives back plain Uint8Arrays where Buffers were. */
-function buffersOf(value: unknown): unknown {
-  if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  if (Array.isArray(value)) return value.map(buffersOf);
-  if (value instanceof Map) return new Map([...value].map(([key, member]) => [key, buffersOf(member)]));
-  if (typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, buffersOf(member)]));
-  return value;
+export function removeState(file: string): void {
+  rmSync(file, { force: true });
+  rmSync(nullifiersBeside(file), { force: true });
 }

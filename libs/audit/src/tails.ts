@@ -16,6 +16,10 @@ export interface TailsParameters {
   readonly nowMs: number;
   /** Whether the audit went to the log's end: else what follows is nobody's concern. */
   readonly isWhole: boolean;
+  /** Whether the log was closed on the chain: what comes behind it is its successor's. */
+  readonly isEnded: boolean;
+  /** Of a successor: records up to here may be its predecessor's. */
+  readonly beginsMs: number | undefined;
   readonly newest: (timestampMs: number) => void;
 }
 
@@ -32,7 +36,7 @@ interface Waiting {
  * What comes behind the log's last entries: records that were passed over and never got an entry, and records that have none yet. Those are
  * overdue only when the topics have gone on for longer than the lag since; the clock is the newest source record's, never the chain's or ours.
  */
-export async function auditTails({ lanes, topicCursor, findings, active, lagMs, nowMs, isWhole, newest }: TailsParameters): Promise<AuditReport['pending']> {
+export async function auditTails({ lanes, topicCursor, findings, active, lagMs, nowMs, isWhole, isEnded, beginsMs, newest }: TailsParameters): Promise<AuditReport['pending']> {
   for (const lane of lanes) {
     for (const [offset, { leaf }] of lane.missing) findings.add(forgotten(lane, offset, leaf));
   }
@@ -54,13 +58,16 @@ export async function auditTails({ lanes, topicCursor, findings, active, lagMs, 
     return [...byMinute.values()];
   };
   const records: Waiting[] = [];
-  for (const lane of lanes) records.push(...await rest(lane.cursor, lane.topic, lane.partition));
+  for (const lane of lanes) {
+    const waiting = await rest(lane.cursor, lane.topic, lane.partition);
+    records.push(...(beginsMs !== undefined && lane.last === -1 ? waiting.filter(({ firstMs }) => firstMs > beginsMs) : waiting));
+  }
   const entries = await rest(topicCursor, 'audit-log', 0);
   newest(newestMs);
   const pending = (all: readonly Waiting[], code: FailureCode) => {
     let waiting = 0;
     for (const each of all) {
-      if (active.exceeds(each.firstMs, newestMs, lagMs)) findings.add(overdue(code, each), each.count);
+      if (!isEnded && active.exceeds(each.firstMs, newestMs, lagMs)) findings.add(overdue(code, each), each.count);
       else waiting += each.count;
     }
     return waiting;

@@ -15,6 +15,15 @@ export class TopicComparison {
 
   constructor(private readonly cursor: RecordCursor, /** Offset from which on no record was taken. */ public next: bigint) {}
 
+  /** Goes to the record of these bytes: where the topic of a log begins that succeeds another one. False when there is none. */
+  async seek(entry: Buffer): Promise<boolean> {
+    while (await this.cursor.more()) {
+      if (this.cursor.head!.value?.equals(entry) === true) return true;
+      this.#take();
+    }
+    return false;
+  }
+
   /** The findings that this leaf settles; undefined is the common case: the same bytes. */
   compare(leaf: number, entry: Buffer): Failure[] | undefined | Promise<Failure[]> {
     const { head } = this.cursor;

@@ -11,9 +11,10 @@ import type { Findings } from './findings.js';
 import { NullifierFile } from './nullifier-file.js';
 import type { AuditLimits, AuditOptions } from './options.js';
 import type { OwnChain } from './own-chain.js';
+import { predecessorIn } from './predecessor.js';
 import { RecordCursor } from './record-cursor.js';
 import { failureOf, Replay } from './replay.js';
-import { writeState, type AuditProgress, type AuditTarget } from './state-file.js';
+import { nullifiersBeside, writeState, type AuditProgress, type AuditTarget } from './state-file.js';
 import { Statistics } from './statistics.js';
 import { auditTails } from './tails.js';
 import { TileTree, type RecomputedTile } from './tile-tree.js';
@@ -44,6 +45,7 @@ export class Walk {
   readonly range: { readonly from: number; readonly to: number };
   pending = { records: 0, entries: 0 };
   root: Buffer | undefined;
+  predecessor: string | null;
   rssBytesMax = process.memoryUsage.rss();
   readonly #tree: TileTree;
   readonly #active: ActiveTime;
@@ -54,6 +56,7 @@ export class Walk {
   readonly #topic: TopicComparison | undefined;
   readonly #firstBundle: number;
   #newestMs: number;
+  #firstMs: number | null;
   #proofs = 0;
   #startedAt = performance.now();
   #toldAt = 0;
@@ -69,16 +72,19 @@ export class Walk {
     this.#active = new ActiveTime(progress?.activeMinutes);
     this.#firstBundle = progress?.bundle ?? 0;
     this.#newestMs = progress?.newestMs ?? 0;
+    this.#firstMs = progress?.firstMs ?? null;
+    this.predecessor = progress?.predecessor ?? null;
     this.anchors = new AnchorAudit({ chain: chain?.hasDigests === true ? chain : undefined, size, active: this.#active, lagMs: limits.anchorLagSeconds * 1000 }, progress?.anchorAge);
     this.#window = new BrokerTimeWindow(this.anchors.ofLog, this.#active, { toleranceMs: limits.clockToleranceSeconds * 1000, maxWaitMs: limits.maxWaitSeconds * 1000, nowMs: target.nowMs });
     const { stateFile, records } = options;
-    this.#nullifiers = new NullifierFile(stateFile === undefined ? undefined : { file: `${stateFile}.nullifiers`, rows: progress?.nullifierRows ?? 0 });
+    this.#nullifiers = new NullifierFile(stateFile === undefined ? undefined : { file: nullifiersBeside(stateFile), rows: progress?.nullifierRows ?? 0 });
     const depth = records === undefined ? 'log' : options.depth ?? 'verdicts';
     const ends = new Map(target.ends.map(({ topic, partition, from, to: end }) => [`${topic}/${partition}`, { from, to: end }]));
     this.#replay = new Replay({
       depth, range: this.range, topic: options.topic, ends, records: depth === 'log' ? undefined : records, chain, scope, events: options.events, verifiers, findings,
       statistics: this.statistics, nullifiers: this.#nullifiers, clockToleranceMs: limits.clockToleranceSeconds * 1000, onProofs: (count) => { this.#proofs += count; },
     }, progress?.lanes);
+    if (this.predecessor !== null && this.#firstMs !== null) this.#replay.succeeds(this.#firstMs + limits.maxWaitSeconds * 1000);
     const end = ends.get('audit-log/0');
     if (depth !== 'log' && end !== undefined && end.to > 0n) {
       const next = progress?.topicNext ?? end.from;
@@ -130,9 +136,26 @@ export class Walk {
   }
 
   #leaf(leaf: number, bytes: Buffer): Promise<void> | undefined {
+    if (leaf === 0) {
+      const first = predecessorIn(bytes, this.parameters.chain);
+      if (first !== undefined) return this.#succeed(first);
+    }
+    if (leaf === 1 && this.predecessor !== null) return this.#firstOfSuccessor(bytes);
     const different = this.#topic?.compare(leaf, bytes);
     if (different instanceof Promise) return different.then((failures) => this.#entry(leaf, bytes, failures));
     return this.#entry(leaf, bytes, different ?? []);
+  }
+
+  async #succeed({ checkpoint, failure }: NonNullable<ReturnType<typeof predecessorIn>>): Promise<void> {
+    this.predecessor = checkpoint?.origin ?? '';
+    this.findings.couldNotCheck('PREDECESSOR', `what came before this log is in ${this.predecessor}: audit that one as well`);
+    if (failure !== undefined) await this.#replay.note(0, failure);
+  }
+
+  async #firstOfSuccessor(bytes: Buffer): Promise<void> {
+    if (this.#topic !== undefined && !(await this.#topic.seek(bytes))) await this.#replay.note(1, general('ENTRY_NOT_IN_TOPIC', 1, 'the topic has no such record'));
+    const different = await this.#topic?.compare(1, bytes);
+    await this.#entry(1, bytes, different ?? []);
   }
 
   #entry(leaf: number, bytes: Buffer, found: readonly Failure[]): Promise<void> | undefined {
@@ -144,6 +167,10 @@ export class Walk {
       return this.#notes(leaf, [...found, malformed(leaf, error)]);
     }
     const { options: { topic }, target: { nowMs } } = this.parameters;
+    if (this.#firstMs === null) {
+      this.#firstMs = entry.timestamp;
+      if (this.predecessor !== null) this.#replay.succeeds(entry.timestamp + this.parameters.limits.maxWaitSeconds * 1000);
+    }
     const late = this.anchors.passed(leaf, entry.timestamp);
     // A time far in the future is a finding of its own, and no time that the log has lived.
     if (entry.timestamp <= nowMs) {
@@ -193,11 +220,11 @@ export class Walk {
     const isWhole = this.range.to === checkpoint.size;
     this.pending = await auditTails({
       lanes: this.#replay.lanes, topicCursor: this.#topicCursor, findings: this.findings, active: this.#active, lagMs: limits.recordLagSeconds * 1000, nowMs: target.nowMs,
-      isWhole, newest: (ms) => { this.#newestMs = Math.max(this.#newestMs, ms); },
+      isWhole, isEnded: this.parameters.chain?.superseded === true, beginsMs: this.#replay.beginsMs, newest: (ms) => { this.#newestMs = Math.max(this.#newestMs, ms); },
     });
     for (const failure of this.anchors.end(this.#newestMs)) this.findings.add(failure);
     for (const { first, second } of this.#nullifiers.reuses()) {
-      if (second >= this.range.from) this.findings.add(general('NULLIFIER_REUSED', second, `the entry of leaf ${first} has verified it before`));
+      if (second >= this.range.from) this.findings.add(general('NULLIFIER_REUSED', second, `${first < 0 ? 'a record of before this log' : `the entry of leaf ${first}`} has verified it before`));
     }
     this.#tell(checkpoint.size, true);
   }
@@ -218,6 +245,7 @@ export class Walk {
     const progress: AuditProgress = {
       bundle, tree: this.#tree.state(), findings: this.findings.state(), statistics: this.statistics.state(), lanes: this.#replay.lanes.map((lane) => lane.toState()),
       topicNext: this.#topic?.next ?? 0n, activeMinutes: this.#active.minutes(), nullifierRows: this.#nullifiers.sync(), anchorAge: this.anchors.state(), newestMs: this.#newestMs,
+      predecessor: this.predecessor, firstMs: this.#firstMs,
     };
     writeState(stateFile, { target, progress });
     onEvent?.({ kind: 'saved', leaf: bundle * TILE_WIDTH });

@@ -21,7 +21,7 @@ export interface BlockLogs { block: RpcBlock; logs: RpcLog[] }
 
 /**
  * Blocks `from` to `to`, both included, with the logs that the filter names. What it returns fits together: each block is its
- * predecessor's child, and each log is of the very block it is returned with and of the filter.
+ * predecessor's child, and each log is of the very block it is returned with and of one of the contracts.
  * Two requests whatever the range, and one more when a block's bloom filter says that it may have logs of ours: those are asked for by the block's
  * hash, which a node that does not have the block yet refuses, where over a range it would leave them out. The caller keeps `to` at or below the finalized head.
  * @throws AtsError ATS_CHAIN_RPC_INVALID when the parts of the answer do not fit together; else as {@link JsonRpc}.
@@ -36,10 +36,13 @@ export async function readBlockLogs(rpc: JsonRpc, { addresses, topics }: LogFilt
   const asked = new Set(probable.map(({ number }) => number));
   const logs = [...inRange.filter(({ blockNumber }) => !asked.has(blockNumber)), ...byHash.flat()];
 
+  const contracts = new Set(addresses.map((address) => address.toLowerCase()));
   const logsOf = new Map(blocks.map(({ number }) => [number, [] as RpcLog[]]));
   for (const log of logs.toSorted((a, b) => a.blockNumber - b.blockNumber || a.logIndex - b.logIndex)) {
     const block = blocks[log.blockNumber - from];
     if (!block?.hash.equals(log.blockHash)) throw misfit(rpc, `a log is of block ${log.blockNumber} 0x${log.blockHash.toString('hex')}, which is not the node's block`);
+    const address = `0x${log.address.toString('hex')}`;
+    if (!contracts.has(address)) throw misfit(rpc, `log ${log.logIndex} of block ${log.blockNumber} is of ${address}, which was not asked for`);
     logsOf.get(log.blockNumber)!.push(log);
   }
   return blocks.map((block, i) => {

@@ -1,4 +1,4 @@
-import { createHash, type Hash } from 'node:crypto';
+import { createHash, hash, type Hash } from 'node:crypto';
 import { AtsError } from '#libs/errors';
 import type { KafkaRecord, RecordHeaders } from './record.js';
 
@@ -9,24 +9,31 @@ export const PROOF_BYTES = 256;
 export const MESSAGE_HASH_HEADERS = ['ce_specversion', 'ce_id', 'ce_source', 'ce_type', 'ce_subject', 'ce_time', 'content-type'] as const;
 
 const NULL_LENGTH = 0xffffffff;
+const LENGTH_BYTES = 4;
+
+/** The parts of the record being hashed; grows to the largest one. */
+let parts = Buffer.alloc(4096);
+
+/** Header names come again and again. Bounded: whoever writes can invent as many as they like. */
+const names = new Map<string, Buffer>();
+const MOST_NAMES = 64;
 
 /**
  * Hash of a record as the audit log holds it, 32 bytes: SHA-256 over key, value, the 4-byte count of headers, then name and value of each
  * header sorted by the name's UTF-8 bytes, arrival order kept within a name. Each part is its 4-byte big-endian length and its bytes;
  * null is the length 0xffffffff alone.
  */
-export function recordHash(record: Pick<KafkaRecord, 'key' | 'value' | 'headers'>): Buffer {
-  const hash = createHash('sha256');
-  addPart(hash, record.key);
-  addPart(hash, record.value);
-  addLength(hash, record.headers.length);
-  const headers = record.headers.map(([name, value]) => ({ name: Buffer.from(name, 'utf8'), value }));
-  headers.sort((a, b) => Buffer.compare(a.name, b.name));
-  for (const { name, value } of headers) {
-    addPart(hash, name);
-    addPart(hash, value);
-  }
-  return hash.digest();
+export function recordHash({ key, value, headers }: Pick<KafkaRecord, 'key' | 'value' | 'headers'>): Buffer {
+  const named = headers.map(([name, content]) => ({ name: nameBytes(name), content }));
+  if (named.length > 1) named.sort((a, b) => Buffer.compare(a.name, b.name));
+  let bytes = sizeOf(key) + sizeOf(value) + LENGTH_BYTES;
+  for (const { name, content } of named) bytes += sizeOf(name) + sizeOf(content);
+  // One buffer and one call of the hash: an auditor does this for every record there ever was.
+  if (parts.length < bytes) parts = Buffer.alloc(2 * bytes);
+  let at = putPart(putPart(0, key), value);
+  at = parts.writeUInt32BE(named.length, at);
+  for (const { name, content } of named) at = putPart(putPart(at, name), content);
+  return hash('sha256', parts.subarray(0, at), 'buffer');
 }
 
 /**
@@ -37,19 +44,19 @@ export function recordHash(record: Pick<KafkaRecord, 'key' | 'value' | 'headers'
  */
 export function messageHash(topic: string, key: Buffer | null, value: Buffer, headers: RecordHeaders): bigint {
   if (value.length < PROOF_BYTES) throw new AtsError('ATS_EVENT_MALFORMED', `${value.length} bytes can't end in a proof of ${PROOF_BYTES} bytes`);
-  const hash = createHash('sha256');
-  addPart(hash, Buffer.from(topic, 'utf8'));
-  addPart(hash, key);
-  addLength(hash, value.length);
-  hash.update(value.subarray(0, -PROOF_BYTES));
-  hash.update(Buffer.alloc(PROOF_BYTES));
+  const sha256 = createHash('sha256');
+  addPart(sha256, Buffer.from(topic, 'utf8'));
+  addPart(sha256, key);
+  addLength(sha256, value.length);
+  sha256.update(value.subarray(0, -PROOF_BYTES));
+  sha256.update(Buffer.alloc(PROOF_BYTES));
   const entries = Array.isArray(headers) ? (headers as KafkaRecord['headers']) : Object.entries(headers);
   for (const bound of MESSAGE_HASH_HEADERS) {
     const values = entries.filter(([name]) => name === bound).map(([, content]) => content);
-    addLength(hash, values.length);
-    for (const content of values) addPart(hash, content);
+    addLength(sha256, values.length);
+    for (const content of values) addPart(sha256, content);
   }
-  const digest = hash.digest();
+  const digest = sha256.digest();
   digest[0]! &= 0x1f;
   return BigInt(`0x${digest.toString('hex')}`);
 }
@@ -74,14 +81,32 @@ export function murmur2(data: Buffer): number {
   return h ^ (h >>> 15);
 }
 
-function addPart(hash: Hash, part: Uint8Array | null): void {
-  if (part === null) return addLength(hash, NULL_LENGTH);
-  addLength(hash, part.length);
-  hash.update(part);
+function nameBytes(name: string): Buffer {
+  const known = names.get(name);
+  if (known !== undefined) return known;
+  const bytes = Buffer.from(name, 'utf8');
+  if (names.size < MOST_NAMES) names.set(name, bytes);
+  return bytes;
 }
 
-function addLength(hash: Hash, length: number): void {
-  const prefix = Buffer.alloc(4);
+function sizeOf(part: Uint8Array | null): number {
+  return LENGTH_BYTES + (part?.length ?? 0);
+}
+
+function putPart(at: number, part: Uint8Array | null): number {
+  const start = parts.writeUInt32BE(part === null ? NULL_LENGTH : part.length, at);
+  if (part !== null) parts.set(part, start);
+  return start + (part?.length ?? 0);
+}
+
+function addPart(digest: Hash, part: Uint8Array | null): void {
+  if (part === null) return addLength(digest, NULL_LENGTH);
+  addLength(digest, part.length);
+  digest.update(part);
+}
+
+function addLength(digest: Hash, length: number): void {
+  const prefix = Buffer.alloc(LENGTH_BYTES);
   prefix.writeUInt32BE(length);
-  hash.update(prefix);
+  digest.update(prefix);
 }

@@ -85,7 +85,6 @@ export function decodeEntryBundle(bytes: Buffer, width: number): Buffer[] {
   while (entries.length < width && at + 2 <= bytes.length) {
     const start = at + 2;
     at = start + bytes.readUInt16BE(at);
-    if (at > bytes.length) break;
     entries.push(bytes.subarray(start, at));
   }
   if (entries.length !== width || at !== bytes.length) throw new AtsError('ATS_TILE_CORRUPT', `an entry bundle of ${bytes.length} bytes is not ${width} entries`);

@@ -4,7 +4,7 @@ import { CompactTree } from '../src/compact-tree.js';
 import { EMPTY_ROOT, HASH_BYTES, leafHash, type TreeHead } from '../src/rfc6962.js';
 import { generateLogKey, noteSigner, parseNote, signNote } from '../src/signed-note.js';
 import { formatCheckpoint, parseCheckpoint, type Checkpoint } from '../src/tlog-checkpoint.js';
-import { decodeEntryBundle, entriesPath, leafTile, TILE_WIDTH, tilePath, tileWidth, type TileSource } from '../src/tlog-tiles.js';
+import { decodeEntryBundle, entriesPath, leafTile, TILE_HEIGHT, TILE_WIDTH, tilePath, tileWidth, type TileSource } from '../src/tlog-tiles.js';
 import { rootFromTiles } from '../src/tree-from-tiles.js';
 import type { ModelDisk } from './store-model-disk.js';
 
@@ -26,6 +26,17 @@ export function entriesOf(from: number, to: number, branch = 0): Buffer[] {
 export function rootOfEntries(entries: readonly Buffer[]): Buffer {
   const tree = new CompactTree();
   for (const entry of entries) tree.append(leafHash(entry));
+  return tree.root();
+}
+
+const tileRoots: Buffer[] = [];
+/** The same of a history that parts from branch 0 at `fork`; what both have in common is hashed once. */
+export function rootOfFork(fork: number, size: number): Buffer {
+  const tree = new CompactTree();
+  for (let index = 0; (index + 1) * TILE_WIDTH <= fork; index++) {
+    tree.appendSubtree(TILE_HEIGHT, tileRoots[index] ??= rootOfEntries(entriesOf(index * TILE_WIDTH, (index + 1) * TILE_WIDTH)));
+  }
+  for (const entry of [...entriesOf(tree.size, fork), ...entriesOf(Math.max(fork, tree.size), size, 1)]) tree.append(leafHash(entry));
   return tree.root();
 }
 

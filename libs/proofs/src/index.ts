@@ -18,6 +18,7 @@ export {
   COUNT_LIMIT, evaluateTelemetry, healthState, READING_LIMIT, STATE, TELEMETRY_SIGNALS, telemetryPublicSignals, WINDOW_READINGS,
   type TelemetryInput, type TelemetryPolicy, type TelemetryPublics,
 } from './telemetry.js';
+export { createNobleVerifier } from './noble-verifier.js';
 export { createSnarkjsProver, type CreateSnarkjsProverParameters } from './snarkjs-prover.js';
 export { createSnarkjsVerifier, type CreateSnarkjsVerifierParameters } from './snarkjs-verifier.js';
 export { Verifiers, type KeyedProof, type KeyInForce, type VerifierFactory } from './verifiers.js';

@@ -12,7 +12,7 @@ import { repositoryRoot } from '#libs/stack';
 import { GrowingLog } from '../../../libs/anchor/test/growing-log.js';
 import { clean, judge, type Claim, type Verdict } from './judge.js';
 import type { ChaosNode } from './node.js';
-import { LIES, LyingProxy, type ProxyMode } from './proxy.js';
+import { LIES, LyingProxy, type ProxyMode } from '../../../libs/anchor/test/lying-proxy.js';
 import { Random } from './random.js';
 import type { Fault, LifeOrder, LifeSettings, Window } from './worker-process.js';
 
@@ -24,10 +24,17 @@ export interface ChaosOptions {
   /** When to give up. */
   seconds: number;
   fault?: Fault;
-  /** The lies to tell; all when absent. */
-  lies?: readonly ProxyMode[];
-  /** Where to kill; everywhere when absent. */
-  windows?: readonly Window[];
+  /** For a fault that must show for certain, one thing instead of anything. */
+  focus?: {
+    /** What the first endpoint does all along; the others are honest. */
+    lie?: ProxyMode;
+    /** Each life ends the first time it comes here; no block is made until the last of them has, and all pools forget. */
+    kill?: Window;
+    /** Only blocks that the worker has just called final are undone, with as many as can be. */
+    undoFinal?: boolean;
+  };
+  /** Blocks that a worker may take to come to rest after the last kill and reorganisation. */
+  patienceBlocks?: number;
   onProgress?: (line: string) => void;
 }
 
@@ -40,8 +47,7 @@ export interface ChaosResult extends Verdict {
   problems: Record<string, number>;
 }
 
-/** Rounds without rest after the last kill and reorganisation, after which a faulty worker is judged as it stands. */
-const PATIENCE_BLOCKS = 200;
+const PATIENCE_BLOCKS = 400;
 const GWEI = 10n ** 9n;
 const ALL_WINDOWS: readonly Window[] = ['open', 'write', 'sync', 'close', 'rename', 'renamed', 'sign', 'send', 'sent', 'observed'];
 
@@ -74,20 +80,23 @@ class Chaos {
   }
 
   async run(): Promise<ChaosResult> {
-    const { node, kills, reorgs, onProgress } = this.options;
+    const { node, kills, reorgs, onProgress, patienceBlocks = PATIENCE_BLOCKS } = this.options;
     this.#proxies = await Promise.all([0, 1, 2].map(() => new LyingProxy(node.url, this.#sent).listen()));
     writeFileSync(this.#path('key'), node.key, { mode: 0o600 });
     writeFileSync(this.#path('claims'), '');
     this.#grow(0);
-    let rerollAt = 0;
-    for (let calm = 0; calm < PATIENCE_BLOCKS && !this.#late();) {
+    const { lie, kill, undoFinal } = this.options.focus ?? {};
+    if (lie) this.#proxies[0]!.become(lie);
+    let rerollAt = this.options.focus ? Infinity : 0;
+    for (let calm = 0; calm < patienceBlocks && !this.#late();) {
       const chaotic = this.#counts.kills < kills || this.#counts.reorgs < reorgs;
       if (!this.#lives()) await this.#beginLife();
       await this.#roundOrSo();
-      await this.#mine(1);
+      if (!this.#lives()) continue;
+      if (!kill || this.#counts.kills >= kills) await this.#mine(1);
       const news = this.#listen();
       if (!chaotic) {
-        if (this.#proxies.some(({ mode }) => mode !== 'honest')) await this.#assign([]);
+        if (!lie && this.#proxies.some(({ mode }) => mode !== 'honest')) await this.#assign([]);
         if (this.#atRest()) break;
         calm += 1;
         continue;
@@ -97,9 +106,10 @@ class Chaos {
         rerollAt = this.#blocks + this.#random.between(8, 25);
       }
       if (this.#random.chance(0.3)) this.#grow(this.#random.between(1, 6));
-      if (this.#random.chance(0.02)) await this.#spike();
+      if (!this.options.focus && this.#random.chance(0.02)) await this.#spike();
       // a block that an anchor is in is the one worth undoing
-      if (this.#counts.reorgs < reorgs && this.#random.chance(news.some(({ type }) => type === 'mined' || type === 'final') ? 0.7 : 0.05)) await this.#reorganise();
+      const worth = undoFinal ? Number(news.some(({ type }) => type === 'final')) : news.some(({ type }) => type === 'mined' || type === 'final') ? 0.7 : 0.05;
+      if (this.#counts.reorgs < this.#reorgsByNow() && this.#random.chance(worth)) await this.#reorganise();
       if (this.#blocks >= this.#lifeEndsAt) await this.#endLife();
       if (this.#blocks % 100 === 0) onProgress?.(`${this.#blocks} blocks, ${this.#counts.kills} kills, ${this.#counts.reorgs} reorganisations, ${this.#claims.filter(({ type }) => type === 'final').length} final`);
     }
@@ -168,8 +178,10 @@ class Chaos {
     const order: LifeOrder = {};
     this.#lifeEndsAt = Infinity;
     if (this.#counts.kills < this.options.kills) {
-      if (this.options.windows || this.#random.chance(0.7)) order.kill = { at: this.#random.pick(this.options.windows ?? ALL_WINDOWS), nth: this.#random.between(1, 3) };
-      this.#lifeEndsAt = this.#blocks + (order.kill ? 40 : this.#random.between(1, 15));
+      const { kill } = this.options.focus ?? {};
+      if (kill) order.kill = { at: kill, nth: 1 };
+      else if (this.#random.chance(0.7)) order.kill = { at: this.#random.pick(ALL_WINDOWS), nth: this.#random.between(1, 3) };
+      this.#lifeEndsAt = this.#blocks + (order.kill ? 20 : this.#random.between(1, 12));
     }
     const born = this.#claims.filter(({ type }) => type === 'born').length;
     worker.stdin!.write(`${JSON.stringify(order)}\n`);
@@ -192,11 +204,11 @@ class Chaos {
     if (this.#worker!.signalCode !== 'SIGKILL') throw new Error(`a worker ended by itself with ${this.#worker!.exitCode}`);
     this.#counts.kills += 1;
     this.#counts.killsInWindows += 1;
-    if (this.options.fault === 'journal-late' || this.#random.chance(0.3)) {
+    if (this.options.focus?.kill || this.#random.chance(0.3)) {
       if (await this.options.node.forgetPool()) this.#counts.poolsForgotten += 1;
     }
-    await this.#mine(this.#random.between(0, 4));
-    this.#grow(this.#random.between(0, 5));
+    if (!this.options.focus?.kill) await this.#mine(this.#random.between(0, 4));
+    this.#grow(this.#random.between(1, 5));
   }
 
   #spawn(): ChildProcess {
@@ -237,8 +249,15 @@ class Chaos {
 
   // --- the chain
 
+  /** They are spread over the kills. */
+  #reorgsByNow(): number {
+    const { kills, reorgs } = this.options;
+    return kills === 0 ? reorgs : Math.min(reorgs, Math.ceil((reorgs * (this.#counts.kills + 1)) / kills));
+  }
+
   async #reorganise(): Promise<void> {
-    if (await this.options.node.reorganise(this.#random.between(1, this.options.node.finalAfter - 1))) this.#counts.reorgs += 1;
+    const most = this.options.node.finalAfter - 1;
+    if (await this.options.node.reorganise(this.options.focus?.undoFinal ? most : this.#random.between(1, most))) this.#counts.reorgs += 1;
   }
 
   async #spike(): Promise<void> {
@@ -250,8 +269,8 @@ class Chaos {
   async #reroll(): Promise<void> {
     const [liar, laggard] = this.#shuffled();
     const modes: [LyingProxy, ProxyMode][] = [];
-    if (this.#random.chance(0.8)) modes.push([this.options.fault === 'one-endpoint' ? this.#proxies[0]! : liar!, this.#random.pick(this.options.lies ?? LIES)]);
-    if (this.#random.chance(0.5) && this.options.fault !== 'one-endpoint') modes.push([laggard!, 'lagging']);
+    if (this.#random.chance(0.8)) modes.push([liar!, this.#random.pick(LIES)]);
+    if (this.#random.chance(0.5)) modes.push([laggard!, 'lagging']);
     await this.#assign(modes);
   }
 

@@ -1,4 +1,4 @@
-/** `make chaos-anchor`: SEED, CHAIN (anvil, geth), KILLS, REORGS and SECONDS bound it; the report is .attestream/chaos-anchor.json. */
+/** `make chaos-anchor`: SEED, CHAIN (anvil, geth), KILLS, REORGS and BOUND_SECONDS bound it; the report is .attestream/chaos-anchor.json. */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { repositoryRoot } from '#libs/stack';
@@ -9,8 +9,8 @@ import { gethNode } from './geth.js';
 import { anvilNode } from './node.js';
 
 const count = z.coerce.number().int().nonnegative();
-const { SEED, CHAIN, KILLS, REORGS, SECONDS } = z.object({
-  SEED: count.default(4), CHAIN: z.enum(['anvil', 'geth']).default('anvil'), KILLS: count.default(150), REORGS: count.default(40), SECONDS: count.default(900),
+const { SEED, CHAIN, KILLS, REORGS, BOUND_SECONDS } = z.object({
+  SEED: count.default(4), CHAIN: z.enum(['anvil', 'geth']).default('anvil'), KILLS: count.default(150), REORGS: count.default(40), BOUND_SECONDS: count.default(900),
 }).parse(process.env);
 
 const startedAt = new Date();
@@ -21,7 +21,7 @@ try {
   const node = CHAIN === 'geth' ? await gethNode() : await anvilNode();
   try {
     const { ok: _, seconds: __, ...result } = await chaos({
-      node, seed: SEED, kills: KILLS, reorgs: REORGS, seconds: SECONDS, onProgress: (line) => process.stderr.write(`  chaos    ${line}\n`),
+      node, seed: SEED, kills: KILLS, reorgs: REORGS, seconds: BOUND_SECONDS, onProgress: (line) => process.stderr.write(`  chaos    ${line}\n`),
     });
     counts = result;
     hold('kills', result.kills >= KILLS, `at least ${KILLS}`, result.kills);

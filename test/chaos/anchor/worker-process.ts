@@ -80,7 +80,7 @@ class MortalEndpoints extends Endpoints {
 
 if (settings.fault === 'latest-final') {
   const honest = globalThis.fetch;
-  globalThis.fetch = (input, init) => honest(input, { ...init, body: String(init?.body).replaceAll('"finalized"', '"latest"') });
+  globalThis.fetch = (input, init) => honest(input, { ...init, body: typeof init?.body === 'string' ? init.body.replaceAll('"finalized"', '"latest"') : null });
 }
 const endpoints = settings.fault === 'one-endpoint' ? settings.endpoints.slice(0, 1) : settings.endpoints;
 

@@ -1,4 +1,5 @@
 import type { Layout } from '../layout.js';
+import { recoverLogCommand, recoverLogFrom } from '../recover/command.js';
 import type { Say } from '../say.js';
 import { archive, archiveCommand } from './archive.js';
 import { audit, auditCommand } from './audit.js';
@@ -29,12 +30,13 @@ const COMMANDS: Readonly<Record<string, { command: Command; run: Run }>> = {
       return EXIT.holds;
     },
   },
+  'recover-log': { command: recoverLogCommand, run: recoverLogFrom },
 };
 
 /** Lines of the command line's usage. */
 export const AUDIT_USAGE = Object.values(COMMANDS).map(({ command: { usage, summary } }) => `  ${usage.split(' [', 1)[0]!.padEnd(36)} ${summary.split('\n', 1)[0]!.split(/[.:] /, 1)[0]!.replace(/\.$/, '')}\n`).join('');
 
-/** Whether the command is one of those that read, prove or erase. */
+/** Whether the command is one of those that read, prove, erase or recover. */
 export function isAuditCommand(name: string | undefined): name is string {
   return name !== undefined && Object.hasOwn(COMMANDS, name);
 }

@@ -1,9 +1,10 @@
 import { AtsError } from '#libs/errors';
-import { createNativeVerifier, createSnarkjsVerifier, type VerifierFactory } from '#libs/proofs';
+import { createNativeVerifier, createNobleVerifier, createSnarkjsVerifier, type VerifierFactory } from '#libs/proofs';
 
 /** Implementations that can verify proofs; the first is the default. */
 export const VERIFIERS: Readonly<Record<string, VerifierFactory>> = {
-  snarkjs: ({ circuits, threads, folder }) => createSnarkjsVerifier({ circuits: [...circuits], threads, folder }),
+  snarkjs: createSnarkjsVerifier,
+  noble: createNobleVerifier,
   native: createNativeVerifier,
 };
 

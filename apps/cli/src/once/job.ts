@@ -6,8 +6,10 @@ import type { Say } from '../say.js';
 import { agentName } from '../setup/apps.js';
 import type { Stack } from '../setup/bring-up.js';
 import type { Observer } from '../watch/observer.js';
+import { bringToRest } from './at-rest.js';
 import { attack, type Attacks } from './attacks.js';
 import { heardSince } from './heard.js';
+import { checkLog, type LogFindings } from './log-checks.js';
 import { raiseOpenFiles } from './raise-open-files.js';
 import { recount, sourceEnds, verdictAt, type Recount } from './recount.js';
 import type { Stages } from './stages.js';
@@ -16,12 +18,14 @@ const HOUSEHOLDS = 3;
 const MESSAGES = 40;
 
 /** What the job found, for the report. Filled as far as the job came. */
-export interface Findings {
+export interface Findings extends LogFindings {
   seed: number;
   secondsToFirstState?: number;
   attacks?: Attacks;
   recount?: Recount;
   services?: readonly ServiceView[];
+  /** Parts that the job has stopped so that the log comes to rest. */
+  stopped?: readonly string[];
 }
 
 export interface JobParameters {
@@ -35,7 +39,7 @@ export interface JobParameters {
 
 /**
  * The main job, once: readings of at least three households become Icinga2 checks, four attacks are refused, CRITICAL comes from a metric
- * raised on purpose and UNKNOWN from an agent that is stopped; then the log is counted.
+ * raised on purpose and UNKNOWN from an agent that is stopped; then the log is brought to rest, counted, anchored and audited.
  * @throws AtsError ATS_STAGE_MISSING naming the first stage that did not come
  */
 export async function doOnce({ stack, observer, stages, findings, say, signal }: JobParameters): Promise<void> {
@@ -86,6 +90,11 @@ export async function doOnce({ stack, observer, stages, findings, say, signal }:
 
   checkAttacks(stages, attacks, findings.recount);
   await checkIcinga({ observer, stages, codec, kafka, findings, signal });
+
+  const atRest = await bringToRest({ stack, stages, say });
+  findings.recount = atRest.recount;
+  findings.stopped = atRest.stopped;
+  await checkLog({ stack, stages, findings, records: atRest.recount.accounts.length, progress: () => progress(observer), say, signal });
 }
 
 function checkAttacks(stages: Stages, { attacks, genuine }: Attacks, counted: Recount): void {
@@ -123,6 +132,6 @@ function newestStates({ accounts }: Recount): Map<string, EventOf<'telemetry.ver
 
 function progress(observer: Observer): string {
   const { parts, waiting } = observer.snapshot([]);
-  const down = parts.filter(({ state }) => state !== 'up').map(({ name, state }) => `${name} is ${state}`);
+  const down = parts.filter(({ state }) => state !== 'up' && state !== 'stopped').map(({ name, state }) => `${name} is ${state}`);
   return [...down, ...[...waiting].map(([name, what]) => `${name} waits for ${what}`)].join(', ') || 'every part is ready';
 }

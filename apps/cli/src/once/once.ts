@@ -49,6 +49,12 @@ export class Once {
     if (failure !== undefined) throw failure;
   }
 
+  /** Starts again what the job had stopped so that the log came to rest. */
+  async goOn({ apps, supervisor }: Stack): Promise<void> {
+    const stopped = this.#findings.stopped ?? [];
+    await Promise.all(apps.filter(({ name }) => stopped.includes(name)).map(({ name, start }) => supervisor.run(name, start)));
+  }
+
   /** True once the report is written. */
   get reported(): boolean {
     return this.#reported;
@@ -75,11 +81,11 @@ export class Once {
   }
 
   async #measured(stack: Stack, observer: Observer): Promise<Record<string, unknown>> {
-    const { recount, attacks, services, secondsToFirstState, seed } = this.#findings;
+    const { recount, attacks, services, secondsToFirstState, seed, log, anchored, audit } = this.#findings;
     const parts = stack.supervisor.status();
     const sources = recount && { telemetry: totalsOf(recount, 'telemetry'), 'bci-intent': totalsOf(recount, 'bci-intent') };
     if (sources) this.#checkSums(sources);
-    const latency = observer.latency();
+    const latencies = { produceToIcinga: observer.latency(), produceToAnchor: observer.log()?.timeToAnchor };
     return {
       startupSeconds: {
         ...Object.fromEntries(parts.filter(({ startupSeconds }) => startupSeconds !== undefined).map(({ name, startupSeconds }) => [name, round(startupSeconds!)])),
@@ -91,7 +97,10 @@ export class Once {
       })),
       seed,
       ...(services && { icinga: { results: await passiveResults(stack.icinga), states: withoutPending(countStates(services)) } }),
-      ...(latency && { latencyMs: { produceToIcinga: { p50: Math.round(latency.p50), p99: Math.round(latency.p99) } } }),
+      ...(log && { log }),
+      ...(anchored && { anchored }),
+      ...(audit && { audit }),
+      latencyMs: Object.fromEntries(Object.entries(latencies).filter(([, latency]) => latency !== undefined).map(([name, latency]) => [name, { p50: Math.round(latency!.p50), p99: Math.round(latency!.p99) }])),
       rssMiB: {
         cli: Math.round(process.memoryUsage.rss() / 2 ** 20),
         ...Object.fromEntries(parts.filter(({ pid }) => pid !== undefined).map(({ name, pid }) => [name, residentMiB(pid!)])),

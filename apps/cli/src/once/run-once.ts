@@ -30,6 +30,7 @@ export async function runOnce({ layout, logLevel, seed, keep, say, signal }: Run
     await run({ layout, logLevel, freshnessSeconds: ONCE_FRESHNESS_SECONDS, say, signal }, async (stack, observer) => {
       await once.run(stack, observer).catch((error: unknown) => (failure = error));
       if (!keep || signal.aborted) return 'stop';
+      await once.goOn(stack);
       say(`everything goes on in the background; see ${layout.endpointsFile}; make stop ends it`);
       process.send?.({ done: failure === undefined && once.failedChecks().length === 0 ? 0 : 1, error: failure && oneLine(failure) });
       return 'go on';

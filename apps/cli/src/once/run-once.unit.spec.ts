@@ -41,7 +41,7 @@ it('a job that ends early shows the table, then says that its report is not ok',
   const stack = { supervisor: { status: () => [] }, households: [], parameters: { statements: [{ epochSeconds: 30 }] } } as unknown as Stack;
   const totals = { produced: new Map(), verified: new Map(), rejected: new Map() };
   const snapshot = { seconds: 5, totals, chainBlocks: 7, states: undefined, latency: undefined, parts: [], waiting: new Map(), messages: [] };
-  const observer = { startedAt: 0, tally: { verifiedSince: () => 0 }, services: () => [], latency: ignore, snapshot: () => snapshot } as unknown as Observer;
+  const observer = { startedAt: 0, tally: { verifiedSince: () => 0 }, services: () => [], latency: ignore, log: ignore, snapshot: () => snapshot } as unknown as Observer;
   await expect(once.run(stack, observer)).rejects.toMatchObject({ code: 'ATS_STAGE_MISSING' });
   expect(report()).toMatchObject({ ok: false, checks: expect.arrayContaining([expect.objectContaining({ id: 'first-verified', ok: false })]) as unknown[] });
   const table = lines.findIndex((line) => line.startsWith('Attestream   00:00:05   7 blocks'));

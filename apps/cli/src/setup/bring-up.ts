@@ -6,7 +6,7 @@ import { connectKafka, ensureTopics, type KafkaClient } from '#libs/stream';
 import type { ParameterSet } from '#libs/verdict';
 import { ATTACKER, type Layout } from '../layout.js';
 import type { Say } from '../say.js';
-import { edgeAgents, serverApps, type Surroundings } from './apps.js';
+import { edgeAgents, serverApps, type AppStart, type Surroundings } from './apps.js';
 import { ensureContracts } from './contracts.js';
 import { writeEndpoints } from './endpoints.js';
 import { ethereumKey } from './ethereum-key.js';
@@ -26,6 +26,8 @@ export interface Stack {
   readonly log: LogPlace;
   readonly parameters: ParameterSet;
   readonly baseline: Baseline;
+  /** Every app as it was started, to be started again after it was stopped on purpose. */
+  readonly apps: readonly AppStart[];
   readonly households: readonly RegisteredHousehold[];
   /** Registered, but without an agent. */
   readonly attacker: RegisteredHousehold;
@@ -79,10 +81,11 @@ export async function bringUp({ layout, supervisor, logLevel, freshnessSeconds, 
   writeEndpoints({ ...around, icinga, deployment, supervisor });
   say('starting the apps');
   // At once: each waits by itself for what it needs.
-  await allOrFirstError([...serverApps(around), ...edgeAgents(around)].map(({ name, start }) => supervisor.run(name, start)));
+  const apps = [...serverApps(around), ...edgeAgents(around)];
+  await allOrFirstError(apps.map(({ name, start }) => supervisor.run(name, start)));
   writeEndpoints({ ...around, icinga, deployment, supervisor });
   return {
-    layout, supervisor, kafka, codec: EventCodec.fromIds(schemaIds), icinga, deployment, log, parameters, baseline, startedAt,
+    layout, supervisor, kafka, codec: EventCodec.fromIds(schemaIds), icinga, deployment, log, parameters, baseline, apps, startedAt,
     households: households.slice(0, -1), attacker: households.at(-1)!,
   };
 }

@@ -5,6 +5,7 @@ import { AtsError } from '#libs/errors';
 import { generateLogKey, LogStore, parseVkey } from '#libs/log';
 import { z } from 'zod';
 import type { Layout } from '../layout.js';
+import { placesOf } from '../recover/places.js';
 import { ethereumKey } from './ethereum-key.js';
 import { writeSecret } from './write-secret.js';
 
@@ -33,6 +34,7 @@ export interface EnsureLogParameters {
  * @throws AtsError ATS_LOG_MISSING
  */
 export async function ensureLog({ layout, rpcUrl, key, deployment }: EnsureLogParameters): Promise<LogPlace> {
+  if (existsSync(placesOf(layout).plan)) throw new AtsError('ATS_LOG_MISSING', 'a recovery of the log was begun and has not ended', { todo: 'Run bin/attestream recover-log again: it goes on where it was.' });
   const origin = ensureLogKey(layout, deployment);
   const logId = logIdOf(origin);
   const account = addressOf(ethereumKey(layout.anchorKeyFile));
@@ -49,9 +51,9 @@ export async function ensureLog({ layout, rpcUrl, key, deployment }: EnsureLogPa
   return { origin, logId, url: `http://127.0.0.1:${layout.ports.chainAnchor}/log/` };
 }
 
-/** The key names the log for good: another port later on changes where it is served, not who it is. */
-function ensureLogKey({ logKeyFile, logVkeyFile, ports }: Layout, { chainId, checkpointAnchor }: Deployment): string {
-  if (!existsSync(logKeyFile)) {
+/** The key names the log for good: another port later on changes where it is served, not who it is. A store whose key is gone gets no other one. */
+function ensureLogKey({ logDir, logKeyFile, logVkeyFile, ports }: Layout, { chainId, checkpointAnchor }: Deployment): string {
+  if (!existsSync(logKeyFile) && !existsSync(logDir)) {
     const { privateKey, vkey } = generateLogKey(`127.0.0.1:${ports.chainAnchor}/${chainId}/${checkpointAnchor.toLowerCase()}`);
     writeFileSync(logVkeyFile, `${vkey}\n`);
     writeSecret(logKeyFile, `${privateKey}\n`);

@@ -8,6 +8,7 @@ import { startLocalChain, type LocalChain } from '../../../chain/test/local-chai
 import { ArchiveFolder } from './archive-folder.js';
 import { ChainArchive } from './chain-archive.js';
 import { BODIES_FILE, exportChain, HEADERS_FILE } from './chain-export.js';
+import { encodeHeader, rpcHeader } from './header.js';
 
 const root = mkdtempSync(join(tmpdir(), 'attestream-chain-archive-'));
 const dir = join(root, 'whole');
@@ -140,4 +141,32 @@ it.each([
   const folder = await ArchiveFolder.create(target);
   await expect(exportChain(folder, { rpc: new LyingRpc(chain.url), deployment, head: { number: onNode.at(-1)!.number, hash: lastHash() } })).rejects.toMatchObject({ code: 'ATS_CHAIN_RPC_INVALID' });
   await folder.discard();
+});
+
+describe('a header with fields that are not known here', () => {
+  /** A node of a later fork: its JSON lacks what this program would have to know to make the bytes. */
+  class LaterNode extends JsonRpc {
+    constructor(private readonly raw: (header: Buffer) => Buffer) { super(chain.url); }
+
+    override async batch<T>(calls: readonly RpcCall<T>[]): Promise<T[]> {
+      if (calls[0]!.method === 'debug_getRawHeader') return [this.raw(encodeHeader(await new JsonRpc(chain.url).call('eth_getBlockByNumber', [calls[0]!.params[0], false], rpcHeader))!) as T];
+      const results = await super.batch(calls);
+      return results.map((result, i) => (calls[i]!.method === 'eth_getBlockByNumber' ? { ...result, extraData: '0x01' } : result));
+    }
+  }
+  const head = () => ({ number: onNode.at(-1)!.number, hash: lastHash() });
+
+  it('is taken as the node\'s bytes, when they are what its hash says', async () => {
+    const folder = await ArchiveFolder.create(join(root, 'later'));
+    await exportChain(folder, { rpc: new LaterNode((header) => header), deployment, head: head() });
+    await folder.finish();
+    expect(readFileSync(join(root, 'later', HEADERS_FILE)).equals(readFileSync(join(dir, HEADERS_FILE)))).toBe(true);
+  });
+
+  it('is refused when they are not', async () => {
+    const folder = await ArchiveFolder.create(join(root, 'lying-header'));
+    const lying = new LaterNode((header) => Buffer.concat([header.subarray(0, -1), Buffer.from([header.at(-1)! ^ 1])]));
+    await expect(exportChain(folder, { rpc: lying, deployment, head: head() })).rejects.toMatchObject({ code: 'ATS_CHAIN_RPC_INVALID' });
+    await folder.discard();
+  });
 });

@@ -23,7 +23,7 @@ ${figures(report)}
 ${findings(report)}
 ${unchecked(report)}
 <h2>What was checked</h2>
-<ul class="claims">${judgeClaims(report).map(({ claim, findings: found }) => html`<li class="${found > 0 ? 'no' : report.outcome === 'unchecked' ? 'open' : 'yes'}">${claim}${found > 0 ? `: ${count(found, 'finding', 'findings')}` : ''}</li>`)}</ul>
+<ul class="claims">${judgeClaims(report).map(({ claim, findings: found, open }) => html`<li class="${found > 0 ? 'no' : open ? 'open' : 'yes'}">${claim}${found > 0 ? `: ${count(found, 'finding', 'findings')}` : open ? ': not all of it was checked' : ''}</li>`)}</ul>
 <h2>Events over time</h2>
 <div class="key"><span><i class="verified"></i>proven</span><span><i class="refused"></i>refused</span><span><i class="recorded"></i>recorded, in a scale of its own</span><span><i class="anchored"></i>checkpoint on the chain</span></div>
 <div class="scroll">${timelineSvg(report)}</div>

@@ -9,7 +9,7 @@ export function report(change: Partial<AuditReport> = {}): AuditReport {
   const buckets = Array.from({ length: 60 }, (_, i) => ({ fromMs: START + i * 60_000, verified: 12 + ((i * 7) % 9), refused: i % 13 === 5 ? 3 : i % 29 === 0 ? 1 : 0, recorded: 30 }));
   const verified = buckets.reduce((sum, bucket) => sum + bucket.verified, 0);
   return {
-    ok: true, outcome: 'holds', origin: '127.0.0.1:17413/31337/0x00000000000000000000000000000000000000f1', range: { from: 0, to: 2800 }, topic: null, entries: 2800,
+    ok: true, outcome: 'holds', origin: '127.0.0.1:17413/31337/0x00000000000000000000000000000000000000f1', range: { from: 0, to: 2800 }, topic: null, predecessor: null, entries: 2800,
     verdicts: { VERIFIED: verified, RECORDED: 1800, PROOF_INVALID: 9, NULLIFIER_SEEN: 6, EPOCH_STALE: 2 }, verdictsByTopic: { telemetry: { VERIFIED: verified }, 'chain-events': { RECORDED: 1800 } },
     recomputed: 2800, proofsVerified: verified, verifier: 'snarkjs', size: 2800, root: hash(0xab), unanchored: 12,
     checkpoints: Array.from({ length: 12 }, (_, i) => ({ size: 232 * (i + 1), root: hash(i + 1), tx: `0x${hash(i + 65)}`, block: { number: 150 * (i + 1), hash: hash(i + 97), timeMs: START + (i + 1) * 298_000 } })),

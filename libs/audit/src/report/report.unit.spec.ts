@@ -86,3 +86,11 @@ it('the JSON is what REPORTS says: ok only with every check, and each check name
   expect([open.ok, open.checks.filter(({ ok }) => !ok).map(({ id }) => id)]).toEqual([false, ['complete']]);
   expect(jsonOfError({ code: 'ATS_LOG_UNREACHABLE', message: 'ATS_LOG_UNREACHABLE: away' }, context)).toMatchObject({ schema: 'attestream/audit/1', ok: false, outcome: 'unchecked', failures: [], checks: [{ ok: false }] });
 });
+
+it('a claim that was not checked is not called good', () => {
+  const open = report({ ok: false, outcome: 'unchecked', unchecked: [{ code: 'CHAIN', detail: 'no chain was asked' }] });
+  expect(textReport(open, context)).toMatch(/ok  Every source record[^]* \?  What stands on the chain/);
+  expect(htmlReport(open, context)).toMatch(/class="yes">Every source record[^]*class="open">What stands on the chain/);
+  // something unforeseen leaves everything open
+  expect(textReport({ ...open, unchecked: [{ code: 'ATS_BROKER_UNREACHABLE', detail: 'away' }] }, context)).not.toContain('  ok  ');
+});

@@ -20,7 +20,7 @@ export function textReport(report: AuditReport, { sources }: ReportContext): str
     `  above it   ${count(report.unanchored, 'entry', 'entries')} without an anchor yet; ${count(report.pending.records, 'record', 'records')} without an entry yet`,
     `  read from  ${sources.records}; ${sources.log}; ${sources.chain}`,
     '',
-    ...judgeClaims(report).map(({ claim, findings, codes }) => `  ${findings === 0 ? (report.outcome === 'unchecked' ? ' - ' : 'ok ') : 'NO '} ${claim}${findings === 0 ? '' : ` (${count(findings, 'finding', 'findings')}: ${codes.join(', ')})`}`),
+    ...judgeClaims(report).map(({ claim, findings, codes, open }) => `  ${findings > 0 ? 'NO ' : open ? ' ? ' : 'ok '} ${claim}${findings === 0 ? '' : ` (${count(findings, 'finding', 'findings')}: ${codes.join(', ')})`}`),
   ];
   if (report.failures.length > 0) {
     lines.push('', 'Findings:');

@@ -1,8 +1,8 @@
 /** The log on disk: durable, one writer. docs/log.md names every step of a commit and what is synced when. */
 import { join, resolve } from 'node:path';
 import { AtsError } from '#libs/errors';
-import { HASH_BYTES, type TreeHead } from '../rfc6962.js';
-import { leafTile, MAX_ENTRY_BYTES, TILE_WIDTH, tileWidth, type TileSource } from '../tlog-tiles.js';
+import type { TreeHead } from '../rfc6962.js';
+import { MAX_ENTRY_BYTES, tileWidth, type TileSource } from '../tlog-tiles.js';
 import { checkEdge, readCheckpoint } from './check.js';
 import { createLog, type CreateLogParameters } from './create.js';
 import { nodeDisk, storeError, type Disk } from './disk.js';
@@ -151,25 +151,6 @@ export class LogStore {
         await this.#files.sweepAfter(before, size);
       });
     });
-  }
-
-  /** Stored hashes of the leaves `from` to `to` (exclusive), 32 bytes each: what a topic's entries must hash to. */
-  async leafHashes(from: number, to: number): Promise<Buffer> {
-    const { size } = this.head;
-    if (!(from >= 0 && from <= to && to <= size)) throw new AtsError('ATS_LOG_RANGE', `no leaves ${from} to ${to} in a log of ${size}`);
-    const parts: Buffer[] = [];
-    for (let index = Math.floor(from / TILE_WIDTH); index * TILE_WIDTH < to; index++) parts.push(await this.tiles.tile(0, index, tileWidth(0, index, size)));
-    const start = from - (from % TILE_WIDTH);
-    return Buffer.concat(parts).subarray((from - start) * HASH_BYTES, (to - start) * HASH_BYTES);
-  }
-
-  /** Index of the first of these entries, which should stand from `from` on, that the log has otherwise; undefined when it has them all. */
-  async firstDivergence(from: number, entries: readonly Buffer[]): Promise<number | undefined> {
-    const stored = await this.leafHashes(from, from + entries.length);
-    const given = leafTile(entries);
-    if (given.equals(stored)) return undefined;
-    const at = entries.findIndex((_, i) => given.compare(stored, i * HASH_BYTES, (i + 1) * HASH_BYTES, i * HASH_BYTES, (i + 1) * HASH_BYTES) !== 0);
-    return from + at;
   }
 
   /** Ends what is under way and gives the log back. */

@@ -169,17 +169,6 @@ describe('publishing', () => {
   });
 });
 
-describe('comparing with a topic', () => {
-  it('names the first entry that the log has otherwise', async () => {
-    await grow(700);
-    expect(await store.firstDivergence(0, entriesOf(0, 700))).toBeUndefined();
-    expect(await store.firstDivergence(250, [...entriesOf(250, 513), ...entriesOf(513, 600, 1)])).toBe(513);
-    expect((await store.leafHashes(699, 700))).toEqual(leafHash(entriesOf(699, 700)[0]!));
-    expect(await store.leafHashes(256, 256)).toHaveLength(0);
-    await expect(store.leafHashes(0, 701)).rejects.toEqual(code('ATS_LOG_RANGE'));
-  });
-});
-
 describe('what was changed from outside is found when the log is opened, and nothing is mended', () => {
   const flip = (path: string): void => {
     const bytes = Buffer.from(disk.peek(path)!);

@@ -42,9 +42,7 @@ export class PublicFiles {
     for (const row of rowsOf(size + entries)) {
       const from = fullTiles(row, size);
       for (const at of new Set([from, fullTiles(row, size + entries)].map((index) => index - (index % 1000)))) {
-        for (const [name, found] of await this.#names(row, at)) {
-          if (!found.partial && found.index >= from) await this.disk.remove(name);
-        }
+        for (const path of await this.#find(row, at, ({ partial, index }) => !partial && index >= from)) await this.disk.remove(path);
       }
     }
   }
@@ -54,7 +52,7 @@ export class PublicFiles {
     for (const row of rowsOf(size)) {
       const full = fullTiles(row, size);
       for (const at of new Set([Math.max(0, full - 1), full].map((index) => index - (index % 1000)))) {
-        for (const [name, found] of await this.#names(row, at)) if (found.partial && found.index < full) await this.#removePartials(name, row, found.index);
+        for (const path of await this.#find(row, at, ({ partial, index }) => partial && index < full)) await this.#removePartials(path);
       }
     }
   }
@@ -63,23 +61,25 @@ export class PublicFiles {
   async sweepAfter(before: number, size: number): Promise<void> {
     for (const row of rowsOf(before)) {
       const index = fullTiles(row, before);
-      if (index < fullTiles(row, size)) await this.#removePartials(join(this.layout.public, `${pathIn(row, index, TILE_WIDTH)}.p`), row, index);
+      if (index < fullTiles(row, size)) await this.#removePartials(join(this.layout.public, `${pathIn(row, index, TILE_WIDTH)}.p`));
     }
   }
 
-  async #removePartials(folder: string, row: Row, index: number): Promise<void> {
+  /** @param folder `.../NNN.p` */
+  async #removePartials(folder: string): Promise<void> {
     // a reader of an older checkpoint turns to the full one: it must be there
-    if (await this.disk.read(join(this.layout.public, pathIn(row, index, TILE_WIDTH))) === undefined) return;
+    if (await this.disk.read(folder.slice(0, -'.p'.length)) === undefined) return;
     for (const name of await this.disk.list(folder)) await this.disk.remove(join(folder, name));
     await this.disk.rmdir(folder).catch((error: unknown) => { if (errnoOf(error) !== 'ENOENT') throw error; });
   }
 
-  async #names(row: Row, neighbour: number): Promise<[path: string, found: { index: number; partial: boolean }][]> {
+  /** What lies in the folder of the tile at `neighbour`. */
+  async #find(row: Row, neighbour: number, wanted: (found: { index: number; partial: boolean }) => boolean): Promise<string[]> {
     const folder = join(this.layout.public, dirname(pathIn(row, neighbour, TILE_WIDTH)));
-    return (await this.disk.list(folder)).flatMap((name) => {
+    return (await this.disk.list(folder)).filter((name) => {
       const found = indexOfName(name, neighbour);
-      return found ? [[join(folder, name), found] as [string, typeof found]] : [];
-    });
+      return found !== undefined && wanted(found);
+    }).map((name) => join(folder, name));
   }
 
   /** Makes the folders of a file; returns those to sync: its own, and any whose own name may not be durable yet. */

@@ -37,7 +37,7 @@ export class EndedLog {
   /**
    * Holds the log and finds its last good checkpoint: signed by its key, and with the root that all of its entries up to that size have, recomputed
    * from the entry bundles. Works on a log that can no longer be opened for writing.
-   * @throws AtsError ATS_LOG_MISSING, ATS_LOG_LOCKED, ATS_LOG_DAMAGED when none of its checkpoints holds
+   * @throws AtsError ATS_LOG_MISSING, ATS_LOG_LOCKED, ATS_LOG_DAMAGED when none of its checkpoints holds, ATS_LOG_RECOVERY_REFUSED when it has none
    */
   static async open({ dir: given, verifier, checkpoint, onProgress }: OpenEndedLogParameters): Promise<EndedLog> {
     const layout = layoutOf(resolve(given));
@@ -48,8 +48,11 @@ export class EndedLog {
     try {
       const tiles = new DirectoryTiles(layout.public);
       const notes = checkpoint ? [checkpoint] : await notesOf(layout.checkpoint, layout.published);
+      if (notes.length === 0) {
+        throw new AtsError('ATS_LOG_RECOVERY_REFUSED', `${identity.origin} has published no checkpoint`, { todo: 'Nothing of it was promised to anybody. One that was just made to succeed another needs no recovery.' });
+      }
       const { good, faults } = await lastGood(notes, verifier, tiles, onProgress);
-      if (!good) throw new AtsError('ATS_LOG_DAMAGED', `${layout.dir}: no checkpoint holds${faults.length > 0 ? `: ${faults.join('; ')}` : ', and none was published'}`);
+      if (!good) throw new AtsError('ATS_LOG_DAMAGED', `${layout.dir}: no checkpoint holds: ${faults.join('; ')}`);
       return new EndedLog(identity, good, tiles, lock);
     } catch (error) {
       await lock.release();

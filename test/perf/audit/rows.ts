@@ -1,0 +1,93 @@
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { audit, type AuditReport, type Depth } from '#libs/audit';
+import { createNobleVerifier, createSnarkjsVerifier, type BatchVerifier, type ProofJob } from '#libs/proofs';
+import { AuditVerifier, AuditWorld, BEGIN_MS } from '../../support/audit-world.js';
+import { optionsOf, type MadeLog } from './made-log.js';
+
+const MIB = 2 ** 20;
+
+export interface LogRow {
+  readonly depth: Depth;
+  readonly entries: number;
+  readonly seconds: number;
+  readonly entriesPerSecond: number;
+  readonly cpuMicrosPerEntry: number;
+  /** Of this process, after 10 % and at most. */
+  readonly rssMiB: { readonly atTenth: number; readonly most: number };
+  readonly outcome: AuditReport['outcome'];
+  readonly failureCount: number;
+}
+
+/** One audit of a made log. In a process of its own, so that its memory is its own. */
+export async function logRow(made: MadeLog, depth: Depth): Promise<LogRow> {
+  const options = optionsOf(made, readFileSync(join(made.dir, 'root')));
+  let atTenth = 0;
+  const before = process.cpuUsage();
+  const report = await audit({ ...options, depth, onEvent: (event) => {
+    if (event.kind === 'progress' && atTenth === 0 && event.leaf >= event.size / 10) atTenth = process.memoryUsage.rss();
+  } });
+  const { user, system } = process.cpuUsage(before);
+  return {
+    depth, entries: made.entries, seconds: round(report.seconds, 2), entriesPerSecond: Math.round(made.entries / report.seconds), cpuMicrosPerEntry: round((user + system) / made.entries, 2),
+    rssMiB: { atTenth: Math.round(atTenth / MIB), most: report.rssMiBMax }, outcome: report.outcome, failureCount: report.failureCount,
+  };
+}
+
+export interface ProofRow {
+  readonly verifier: string;
+  readonly threads: number;
+  readonly proofs: number;
+  /** Rates of the audit and of the verifier alone, in turn; the ratio is that of the medians. */
+  readonly auditPerSecond: readonly number[];
+  readonly alonePerSecond: readonly number[];
+  readonly ratio: number;
+  readonly outcome: AuditReport['outcome'];
+}
+
+/** An audit of telemetry with proofs beside the verifier alone with the same proofs, on as many threads. */
+export async function proofRow(verifier: 'snarkjs' | 'noble', proofs: number, rounds: number): Promise<ProofRow> {
+  const shared = new AuditVerifier();
+  const threads = availableParallelism();
+  const create = verifier === 'snarkjs' ? createSnarkjsVerifier : createNobleVerifier;
+  const real = await create({ circuits: ['telemetry16'], threads, folder: shared.circuitsFolder });
+  try {
+    const world = AuditWorld.honest(shared);
+    for (let i = 0; i < proofs; i++) world.say(100 + i, BEGIN_MS + 240_000 + i);
+    world.judge();
+    const jobs: ProofJob[] = [];
+    const watched = (keep: boolean): BatchVerifier => ({
+      name: verifier, close: async () => undefined,
+      verifyBatch: async (batch) => {
+        if (keep) jobs.push(...batch);
+        return await real.verifyBatch(batch);
+      },
+    });
+    const once = async (keep: boolean) => await world.audit({ verifier: { name: verifier, create: async () => watched(keep) } });
+    await once(true); // starts the threads, and has the jobs
+    const auditPerSecond: number[] = [];
+    const alonePerSecond: number[] = [];
+    let outcome: AuditReport['outcome'] = 'holds';
+    for (let i = 0; i < rounds; i++) {
+      const report = await once(false);
+      outcome = report.outcome;
+      auditPerSecond.push(round(report.proofsVerified / report.seconds, 1));
+      const began = performance.now();
+      await real.verifyBatch(jobs);
+      alonePerSecond.push(round((1000 * jobs.length) / (performance.now() - began), 1));
+    }
+    return { verifier, threads, proofs: jobs.length, auditPerSecond, alonePerSecond, ratio: round(median(auditPerSecond) / median(alonePerSecond), 2), outcome };
+  } finally {
+    await real.close();
+    await shared.close();
+  }
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
+}
+
+function round(value: number, digits: number): number {
+  return Math.round(value * 10 ** digits) / 10 ** digits;
+}
