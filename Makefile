@@ -9,7 +9,7 @@ node := bin/node
 cli := $(node) --enable-source-maps dist/apps/cli/src/main.js
 sources := $(shell find apps libs -name '*.ts' -not -name '*.spec.ts' 2>/dev/null) tsconfig.base.json tsconfig.build.json package-lock.json
 
-.PHONY: help chaos-anchor audit run forget-report test conformance bench-audit bench-log doctor stop reset deps build lint docs ceremony ceremony-verify check-bare
+.PHONY: help chaos-anchor costs audit run forget-report test conformance bench-audit bench-log doctor stop reset deps build lint docs ceremony ceremony-verify check-bare
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-16s %s\n' "$$name" "$$text"; done
@@ -39,6 +39,9 @@ bench-log: deps ## the log's store beside Tessera's POSIX driver, and the cost o
 
 chaos-anchor: deps ## anchoring under kills, reorganisations and lying endpoints (SEED=4 CHAIN=anvil|geth KILLS=150 REORGS=40 BOUND_SECONDS=900; writes chaos-anchor.json)
 	@$(node) --import ./bin/typescript.mjs test/chaos/anchor/main.ts
+
+costs: deps ## what an event costs on chain, by transactions measured in the run: docs/costs.md with its plot (writes costs.json)
+	@$(node) --import ./bin/typescript.mjs test/perf/costs/run.ts
 
 doctor: ## what is here, what is missing and how to get it
 	@scripts/doctor

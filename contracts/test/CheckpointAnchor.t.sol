@@ -204,8 +204,9 @@ contract CheckpointAnchorTest is TestBase {
     function testFuzz_onlyTheRoleAnchors(address other) public {
         if (other == address(this)) return;
         bytes32 root = _root(1);
-        bytes memory refusal =
-            abi.encodeWithSelector(IAccessControl.AccessControlUnauthorizedAccount.selector, other, anchor.ANCHOR_ROLE());
+        bytes memory refusal = abi.encodeWithSelector(
+            IAccessControl.AccessControlUnauthorizedAccount.selector, other, anchor.ANCHOR_ROLE()
+        );
         vm.expectRevert(refusal);
         vm.prank(other);
         anchor.anchor(LOG, 1, root, new bytes32[](0));

@@ -7,7 +7,7 @@ import {TestBase} from "./TestBase.sol";
 
 /// @dev An operator who grows a real tree and anchors it, supersedes it now and then, and lies in every way that he can think of.
 contract Operator is TestBase {
-    CheckpointAnchor public immutable contract_;
+    CheckpointAnchor public immutable anchor;
     uint256 constant MAX_LEAVES = 72;
 
     struct Head {
@@ -26,8 +26,8 @@ contract Operator is TestBase {
     mapping(bytes32 logId => Head) public endOf;
 
     constructor() {
-        contract_ = new CheckpointAnchor(address(this));
-        logId = contract_.open("log-0");
+        anchor = new CheckpointAnchor(address(this));
+        logId = anchor.open("log-0");
     }
 
     function grow(uint256 countSeed, uint256 seed) public {
@@ -42,7 +42,9 @@ contract Operator is TestBase {
         if (_leaves.length == anchored) grow(sizeSeed, sizeSeed);
         if (_leaves.length == anchored) return;
         uint64 size = uint64(bound(sizeSeed, anchored + 1, _leaves.length));
-        require(_submit(size, MerkleTree.root(_leaves, size), _proof(_leaves, anchored, size)), "a true head was refused");
+        require(
+            _submit(size, MerkleTree.root(_leaves, size), _proof(_leaves, anchored, size)), "a true head was refused"
+        );
         _heads.push(Head(size, MerkleTree.root(_leaves, size)));
     }
 
@@ -85,10 +87,10 @@ contract Operator is TestBase {
         if (_logs == 0) return;
         bytes32 old = ended[which % _logs];
         uint64 size = uint64(bound(sizeSeed, 1, type(uint32).max));
-        try contract_.anchor(old, size, keccak256("more"), new bytes32[](0)) {
+        try anchor.anchor(old, size, keccak256("more"), new bytes32[](0)) {
             revert("a superseded log was anchored");
         } catch {}
-        try contract_.supersede(old, "again") {
+        try anchor.supersede(old, "again") {
             revert("a log was superseded twice");
         } catch {}
     }
@@ -104,7 +106,7 @@ contract Operator is TestBase {
         vm.prank(stranger);
         require(!_submit(size, root, proof), "a stranger anchored");
         vm.prank(stranger);
-        try contract_.open("stranger") {
+        try anchor.open("stranger") {
             revert("a stranger opened a log");
         } catch {}
     }
@@ -112,11 +114,11 @@ contract Operator is TestBase {
     /// @dev Once in a while: the log ends at its head and the next begins with an empty tree.
     function supersede(uint256 seed) external {
         if (seed % 4 != 0) return;
-        (uint64 size, bytes32 root) = contract_.head(logId);
+        (uint64 size, bytes32 root) = anchor.head(logId);
         ended[_logs] = logId;
         endOf[logId] = Head(size, root);
         ++_logs;
-        logId = contract_.supersede(logId, string.concat("log-", _digits(_logs)));
+        logId = anchor.supersede(logId, string.concat("log-", _digits(_logs)));
         delete _leaves;
         delete _heads;
     }
@@ -142,7 +144,7 @@ contract Operator is TestBase {
     }
 
     function _submit(uint64 size, bytes32 root, bytes32[] memory proof) private returns (bool) {
-        try contract_.anchor(logId, size, root, proof) {
+        try anchor.anchor(logId, size, root, proof) {
             return true;
         } catch {
             return false;
@@ -150,7 +152,8 @@ contract Operator is TestBase {
     }
 
     function _digits(uint256 n) private pure returns (string memory) {
-        return n < 10 ? string(abi.encodePacked(bytes1(uint8(48 + n)))) : string.concat(_digits(n / 10), _digits(n % 10));
+        return
+            n < 10 ? string(abi.encodePacked(bytes1(uint8(48 + n)))) : string.concat(_digits(n / 10), _digits(n % 10));
     }
 }
 
@@ -176,13 +179,13 @@ contract CheckpointAnchorInvariantsTest is TestBase {
             // each head is still a prefix of the one tree that there is
             assertEq(MerkleTree.root(leaves, heads[i].size), heads[i].root);
         }
-        (uint64 size, bytes32 root) = operator.contract_().head(operator.logId());
+        (uint64 size, bytes32 root) = operator.anchor().head(operator.logId());
         assertEq(size, before);
         assertEq(root, heads.length == 0 ? bytes32(0) : heads[heads.length - 1].root);
     }
 
     function invariant_anEndedLogStaysAtItsEnd() public view {
-        CheckpointAnchor anchor = operator.contract_();
+        CheckpointAnchor anchor = operator.anchor();
         for (uint256 i; i < operator.endedLogs(); ++i) {
             bytes32 logId = operator.ended(i);
             (uint64 size, bytes32 root) = anchor.head(logId);

@@ -96,7 +96,8 @@ library MerkleTree {
         }
         uint256 k = split(n);
         bool left = m <= k;
-        (fits, older, newer, used) = left ? _rebuild(m, k, whole, mRoot, proof) : _rebuild(m - k, n - k, false, mRoot, proof);
+        (fits, older, newer, used) =
+            left ? _rebuild(m, k, whole, mRoot, proof) : _rebuild(m - k, n - k, false, mRoot, proof);
         if (!fits || used == proof.length) return (false, 0, 0, used);
         bytes32 sibling = proof[used++];
         if (left) newer = nodeHash(newer, sibling);

@@ -40,7 +40,14 @@ contract Rfc6962Test is TestBase {
 
     function _entries() private pure returns (bytes32[] memory leaves) {
         bytes[8] memory entries = [
-            bytes(""), hex"00", hex"10", hex"2021", hex"3031", hex"40414243", hex"5051525354555657", hex"606162636465666768696a6b6c6d6e6f"
+            bytes(""),
+            hex"00",
+            hex"10",
+            hex"2021",
+            hex"3031",
+            hex"40414243",
+            hex"5051525354555657",
+            hex"606162636465666768696a6b6c6d6e6f"
         ];
         leaves = new bytes32[](8);
         for (uint256 i; i < 8; ++i) {
@@ -123,10 +130,13 @@ contract Rfc6962Test is TestBase {
         assert(!_bothSay(c));
     }
 
-    function testFuzz_verify_refusesANodeTooManyOrTooFew(uint256 seed, uint256 from, uint256 to, uint256 where, bytes32 extra)
-        public
-        view
-    {
+    function testFuzz_verify_refusesANodeTooManyOrTooFew(
+        uint256 seed,
+        uint256 from,
+        uint256 to,
+        uint256 where,
+        bytes32 extra
+    ) public view {
         Claim memory c = _honest(seed, from, to);
         bytes32[] memory proof = c.proof;
         c.proof = MerkleTree.append(proof, extra);
@@ -155,10 +165,14 @@ contract Rfc6962Test is TestBase {
     }
 
     /// @dev Sizes, roots and proof of a tree and of its fork; the sizes often others than the proof's: whatever comes, both say the same.
-    function testFuzz_verify_agreesWithTheReference(uint256 seed, uint8 from, uint8 to, uint8 otherFrom, uint8 otherTo, uint8 forkAt)
-        public
-        view
-    {
+    function testFuzz_verify_agreesWithTheReference(
+        uint256 seed,
+        uint8 from,
+        uint8 to,
+        uint8 otherFrom,
+        uint8 otherTo,
+        uint8 forkAt
+    ) public view {
         Claim memory c;
         c.to = bound(to, 2, 40);
         c.from = bound(from, 1, c.to - 1);
@@ -182,18 +196,22 @@ contract Rfc6962Test is TestBase {
     }
 
     /// @dev Proofs of any shape for any sizes; the roots are those that the proof itself gives, so that only its shape decides.
-    function testFuzz_verify_agreesWithTheReferenceOnWhatSizesAProofIsFor(uint64 from, uint64 to, bytes32[] memory proof)
-        public
-        view
-    {
+    function testFuzz_verify_agreesWithTheReferenceOnWhatSizesAProofIsFor(
+        uint64 from,
+        uint64 to,
+        bytes32[] memory proof
+    ) public view {
         (bool fits, bytes32 fromRoot, bytes32 toRoot) = MerkleTree.rootsOf(from, to, proof);
         assert(verifier.verify(from, fromRoot, to, toRoot, proof) == fits);
     }
 
-    function testFuzz_verify_agreesOnRandomSizesOfAnyMagnitude(uint64 a, uint8 shiftA, uint64 b, uint8 shiftB, uint256 seed)
-        public
-        view
-    {
+    function testFuzz_verify_agreesOnRandomSizesOfAnyMagnitude(
+        uint64 a,
+        uint8 shiftA,
+        uint64 b,
+        uint8 shiftB,
+        uint256 seed
+    ) public view {
         uint256 from = a >> (shiftA % 64);
         uint256 to = from + (b >> (shiftB % 64));
         bytes32[] memory proof = new bytes32[](MerkleTree.proofLength(from, to));

@@ -106,3 +106,14 @@ it('findings beyond the bound are counted, not kept', async () => {
   expect(report.failures).toHaveLength(10);
   expect(report).toMatchObject({ failureCount: 100, failuresByCode: { ENTRY_HASH: 100 } });
 });
+
+it('an anchor that is newer than the checkpoint has the checkpoint fetched again: the log grew while the audit began', async () => {
+  const world = AuditWorld.honest(shared);
+  const leaves = world.leaves();
+  const early = world.log(leaves.slice(0, 100));
+  const log = world.log(leaves);
+  let fetched = 0;
+  const report = await world.audit({ log: { ...log, checkpoint: () => (fetched++ === 0 ? early : log).checkpoint() } });
+  expect(report).toMatchObject({ ok: true, range: { from: 0, to: 145 }, unanchored: 4 });
+  expect(fetched).toBe(2);
+});

@@ -4,8 +4,9 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import {
-  consistencyProof, DirectoryTiles, formatCheckpoint, formatProof, generateLogKey, inclusionProof, leafHash, LogStore, noteSigner, rootFromTiles, serveLog, signNote, type NoteSigner, type TreeHead,
+  consistencyProof, DirectoryTiles, formatCheckpoint, generateLogKey, inclusionProof, leafHash, LogStore, noteSigner, rootFromTiles, serveLog, signNote, type NoteSigner, type TreeHead,
 } from '#libs/log';
+import { makeProof } from '../../libs/audit/src/proof/make-proof.js';
 
 /** Enough for tiles on three levels: 257 full tiles of leaves and more. */
 const ENTRIES = 66_000;
@@ -92,9 +93,11 @@ export class OurLog {
     return tamperedCopy(this.publicDir, join(this.folder, `tampered-${name}`), path, change);
   }
 
-  /** The `.tlog-proof` of an entry in the published checkpoint. */
-  async proofFile(index: number, size: number): Promise<Buffer> {
-    return formatProof({ index, proof: await inclusionProof(index, size, new DirectoryTiles(this.publicDir)), checkpoint: this.published(), extra: Buffer.from('of an event') });
+  /** The `.tlog-proof` of an entry in the published checkpoint, as `attestream prove` writes it. */
+  async proofFile(index: number): Promise<Buffer> {
+    const tiles = new DirectoryTiles(this.publicDir);
+    const anchored = { size: SIZES[4], root: await rootFromTiles(SIZES[4], tiles) };
+    return makeProof({ index, entry: entry(index), checkpoint: this.published(), tiles, anchored });
   }
 
   /** Proofs for the published checkpoint, as foreign/proofs.go reads them. */

@@ -72,11 +72,11 @@ export async function theirsOnOurs(tools: ForeignTools, log: OurLog, policy: str
   }));
 
   const index = 40_001;
-  const proof = await log.proofFile(index, size);
+  const proof = await log.proofFile(index);
   const text = proof.toString();
   const paths = { policy: file('policy', policy), entry: file('proof-entry', entry(index)), proof: file('entry.tlog-proof', proof) };
   const verify = ({ policy: by, entry: of, proof: with_ }: typeof paths) => tools.foreign('proof', by, of, with_);
-  rows(await row('torchwood on our .tlog-proof, cosignature wanted', torchwood, verify, paths, {
+  rows(await row('torchwood on the .tlog-proof of attestream prove, cosignature wanted', torchwood, verify, paths, {
     'the entry': { ...paths, entry: file('proof-other-entry', entry(index + 1)) },
     'its index': { ...paths, proof: file('index.tlog-proof', text.replace(`index ${index}`, `index ${index + 1}`)) },
     'a hash': { ...paths, proof: file('hash.tlog-proof', text.replace(/(?<=index \d+\n)./, (char) => (char === 'A' ? 'B' : 'A'))) },

@@ -4,8 +4,11 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { anchoredHead, logIdOf, readDeployment } from '#libs/chain';
+import { isAtsError } from '#libs/errors';
 import { EventCodec, registerSchemas } from '#libs/events';
 import type { ServiceView } from '#libs/icinga';
+import { HttpTiles, noteVerifier, openCheckpoint } from '#libs/log';
 import { canBind, freePorts } from '#libs/stack';
 import { connectKafka } from '#libs/stream';
 import { recount, sourceEnds } from '../../apps/cli/src/once/recount.js';
@@ -36,7 +39,7 @@ beforeAll(async () => {
   execFileSync('make', ['build'], { cwd: ROOT, stdio: 'pipe' });
   let base: number;
   do [base] = (await freePorts(1)) as [number];
-  while (base > 32_600 || !(await Promise.all([0, 1, 2, 3, 4, 5, 10, 11, 12, 20].map((offset) => canBind(base + offset)))).every(Boolean));
+  while (base > 32_600 || !(await Promise.all([0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 20].map((offset) => canBind(base + offset)))).every(Boolean));
   env = { ...process.env, ATTESTREAM_HOME: home, ATTESTREAM_PORT_BASE: String(base), ATTESTREAM_HOUSEHOLDS: '1' };
   running = cli('run');
   for (const stream of [running.stdout!, running.stderr!]) stream.on('data', (chunk) => output.push(String(chunk)));
@@ -54,6 +57,8 @@ interface Endpoints {
   supervisor: { pid: number };
   kafka: { brokers: string };
   registry: { url: string };
+  chain: { rpcUrl: string };
+  log: { url: string; origin: string; vkeyFile: string };
   icinga: { url: string; caFile: string; viewerCredentialsFile: string };
 }
 
@@ -97,7 +102,18 @@ async function stateAfter(time: number): Promise<ServiceView> {
   return found!;
 }
 
-it('a sensor\'s reading, proven and verified, is a check in Icinga2; a killed gate goes on; every record has one verdict; Ctrl-C leaves nothing behind', async () => {
+/** Size of the served checkpoint, its signature checked; 0 while there is none. */
+async function publishedSize(): Promise<number> {
+  const { url, vkeyFile } = endpoints().log;
+  try {
+    return openCheckpoint(await new HttpTiles(url).checkpoint(), noteVerifier(readFileSync(vkeyFile, 'utf8').trim())).size;
+  } catch (error) {
+    if (isAtsError(error, 'ATS_TILE_MISSING') || isAtsError(error, 'ATS_LOG_UNREACHABLE')) return 0; // not yet, or its server was just killed
+    throw error;
+  }
+}
+
+it('a sensor\'s reading, proven and verified, is a check in Icinga2 and a leaf of an anchored log; a killed gate and a killed log go on; every record has one verdict; an audit finds all in order; Ctrl-C leaves nothing behind', async () => {
   const first = await stateAfter(0);
   expect(first.performanceData.length).toBeGreaterThan(0);
 
@@ -105,25 +121,33 @@ it('a sensor\'s reading, proven and verified, is a check in Icinga2; a killed ga
   expect(second.code).toBe(1);
   expect(second.text.trim().split('\n')).toEqual([expect.stringMatching(/^ATS_ALREADY_RUNNING: /)]);
 
-  const gate = parts().find(({ command }) => command.includes('apps/proof-gate/'))!;
-  process.kill(gate.pid, 'SIGKILL');
+  for (const app of ['proof-gate', 'chain-anchor']) process.kill(parts().find(({ command }) => command.includes(`apps/${app}/`))!.pid, 'SIGKILL');
   await stateAfter(Date.now());
-  expect(output.join('')).toMatch(/proof-gate ended \(SIGKILL\); starting it again/);
+  for (const app of ['proof-gate', 'chain-anchor']) expect(output.join('')).toContain(`${app} ended (SIGKILL); starting it again`);
 
   const { kafka: { brokers }, registry } = endpoints();
   const kafka = connectKafka({ brokers: [brokers], clientId: 'test', log: { info: () => undefined, warn: () => undefined } });
   const codec = EventCodec.fromIds(await registerSchemas(registry.url));
   const ends = await sourceEnds(kafka);
+  let counted = 0;
   await until('one verdict on each record', async () => {
     const { accounts, faults } = await recount(kafka, codec, ends);
+    counted = accounts.length;
     return accounts.length > 0 && faults.length === 0;
   }, 60_000);
   kafka.close();
 
+  await until('every one of them is a leaf', async () => (await publishedSize()) >= counted, PATIENCE_MS);
+  const { chain: { rpcUrl }, log: { origin } } = endpoints();
+  const deployment = readDeployment(join(home, 'deployment.json'));
+  await until('they are anchored for good', async () => ((await anchoredHead({ rpcUrl, deployment, logId: logIdOf(origin), block: 'finalized' }))?.size ?? 0) >= counted, PATIENCE_MS);
+  const audit = await ended(cli('audit'));
+  expect(audit).toMatchObject({ code: 0 });
+
   const all = parts();
-  expect(all.length).toBeGreaterThanOrEqual(8);
+  expect(all.length).toBeGreaterThanOrEqual(9);
   running.kill('SIGINT');
   const [code] = await once(running, 'close') as [number | null];
   expect(code).toBe(0);
   expect(all.filter(({ pid }) => existsSync(`/proc/${pid}`))).toEqual([]);
-}, PATIENCE_MS * 3);
+}, PATIENCE_MS * 5);

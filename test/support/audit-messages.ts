@@ -21,8 +21,8 @@ export class AuditMessages {
   /** Of the registry's tree: set before messages are made. */
   root = 0n;
   readonly #proven = new Set<string>();
-  /** The same message is the same bytes, in every world. */
-  readonly #made = new Map<string, Buffer>();
+  /** The same message is the same bytes, in every world: it is made once. */
+  readonly #made = new Map<string, Pick<KafkaRecord, 'key' | 'value' | 'headers' | 'partition'>>();
 
   constructor(private readonly scope: bigint) {}
 
@@ -42,7 +42,14 @@ export class AuditMessages {
     return partitionOf(pseudonymOf(household), 4);
   }
 
-  message({ household, epochMs, stream = 'load', state = 'OK', nullifier }: AuditMessage): Pick<KafkaRecord, 'key' | 'value' | 'headers' | 'partition'> {
+  message(said: AuditMessage): Pick<KafkaRecord, 'key' | 'value' | 'headers' | 'partition'> {
+    const name = JSON.stringify([said, String(this.root)]);
+    const message = this.#made.get(name) ?? this.#make(said);
+    this.#made.set(name, message);
+    return { ...message, value: Buffer.from(message.value!) };
+  }
+
+  #make({ household, epochMs, stream = 'load', state = 'OK', nullifier }: AuditMessage): Pick<KafkaRecord, 'key' | 'value' | 'headers' | 'partition'> {
     const epoch = Math.floor(epochMs / 1000 / EPOCH_SECONDS);
     const event: EventOf<'telemetry'> = {
       pseudonym: pseudonymOf(household), stream, epoch, root: fieldToBytes(this.root),
@@ -54,7 +61,7 @@ export class AuditMessages {
     const headers = Object.entries(cloudEventHeaders({ id: `${household}/${epoch}`, source: '/households/test', type: 'attestream.telemetry', subject: stream, time: epochMs }));
     const proof = this.#prove(event, value, headers);
     proof.copy(value, value.length - proof.length);
-    return { key: event.pseudonym, value, headers, partition: this.partitionOf(household) };
+    return { key: event.pseudonym, value, headers, partition: partitionOf(event.pseudonym, 4) };
   }
 
   nullifierOf(value: Buffer): Buffer {
@@ -75,9 +82,7 @@ export class AuditMessages {
       warnLo: policy.warnLo, warnHi: policy.warnHi, critLo: policy.critLo, critHi: policy.critHi, kWarn: policy.kWarn, kCrit: policy.kCrit,
       messageHash: messageHash('telemetry', event.pseudonym, value, headers),
     });
-    const name = signals.join();
-    const proof = this.#made.get(name) ?? this.trapdoor.prove(signals);
-    this.#made.set(name, proof);
+    const proof = this.trapdoor.prove(signals);
     this.#proven.add(nameOf(proof, signals));
     return proof;
   }

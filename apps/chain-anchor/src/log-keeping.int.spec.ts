@@ -181,14 +181,20 @@ it('a disk without room is said, and the write is done once there is some', asyn
 
 it('a checkpoint without the quorum is published at once, or held back when the quorum is required, and the log grows on', async () => {
   let quorum = false;
-  const cosigner: Cosigner = { cosign: (note) => Promise.resolve({ note, quorum, missing: quorum ? [] : ['w1 (away)'] }) };
+  const asked: number[] = [];
+  const cosigner: Cosigner = {
+    cosign(note, { size }) {
+      asked.push(size);
+      return Promise.resolve({ note, quorum, missing: quorum ? [] : ['w1 (away)'] });
+    },
+  };
   topic.add(10);
   let keeper = await Keeper.start({ cosigner });
   await until('10 published', () => published().size === 10);
   await keeper.stop();
   keeper = await Keeper.start({ cosigner, quorumRequired: true });
   topic.add(10);
-  await until('20 recorded', () => keeper.store.head.size === 20);
+  await until('it was asked for 20 again and again', () => asked.filter((size) => size === 20).length > 2);
   expect(published().size).toBe(10);
   quorum = true;
   await until('20 published', () => published().size === 20);
@@ -198,15 +204,17 @@ it('a store of another origin, or whose checkpoint another key has signed, is no
   topic.add(1);
   const keeper = await Keeper.start();
   await until('published', () => published().size === 1);
-  const codeOf = (by: string): string => {
+  const { origin, checkpoint } = keeper.store;
+  const codeOf = (by: string, note = checkpoint!): string => {
     try {
-      publishedSize(keeper.store, noteSigner(by));
+      publishedSize({ origin, checkpoint: note }, noteSigner(by));
     } catch (error) {
       return (error as AtsError).code;
     }
     return 'none';
   };
   expect(codeOf(key.privateKey)).toBe('none');
+  expect(codeOf(key.privateKey, Buffer.from(checkpoint!.toString().replace('\n1\n', '\n2\n')))).toBe('ATS_NOTE_UNVERIFIED');
   expect(codeOf(generateLogKey(ORIGIN).privateKey)).toBe('ATS_NOTE_UNVERIFIED');
   expect(codeOf(generateLogKey('example.com/other').privateKey)).toBe('ATS_CHECKPOINT_FOREIGN');
 });

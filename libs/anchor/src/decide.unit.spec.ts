@@ -145,7 +145,7 @@ describe('given SIGNED or SENT', () => {
   });
 
   it('does not plan anew while the receipt of one of its attempts may exist', () => {
-    const observation = seen({ final: final(92, 0, 2, 0), sightings: new Map([['0xone', absent], ['0xtwo', unknown]]) });
+    const observation = seen({ final: final(92, 0, 2, 0), sightings: new Map<string, Sighting>([['0xone', absent], ['0xtwo', unknown]]) });
     expect(stepOf(decide(given(sent([attempt('one'), attempt('two')])), observation, policy))).toBe('SENT');
   });
 

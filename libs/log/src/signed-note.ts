@@ -121,7 +121,7 @@ export function openNote(note: Buffer, verifiers: readonly NoteVerifier[]): { te
     const verifier = verifiers.find((known) => sameKey(known, signature));
     if (!verifier) unverified.push(signature);
     else if (!verifier.verify(message, signature.signature)) throw new AtsError('ATS_NOTE_UNVERIFIED', `the signature of ${signature.name} does not hold`);
-    else if (!signatures.has(verifier)) signatures.set(verifier, signature);
+    else signatures.set(verifier, signature);
   }
   if (signatures.size === 0) {
     const by = parsed.signatures.map(({ name, keyId }) => `${name}+${hexId(keyId)}`).join(', ');

@@ -34,6 +34,8 @@ export interface Cluster {
 }
 
 export interface Broker {
+  /** Connections by index: 1 is for fetches, 0 for everything else. Each opens when first asked for. */
+  readonly connectionPool: { getConnection(index: number): Promise<unknown> };
   fetch(request: { isolationLevel: number; maxWaitTime: number; minBytes: number; maxBytes: number;
     topics: { topic: string; partitions: { partition: number; fetchOffset: string; maxBytes: number }[] }[] }): Promise<{ responses: { topicName: string; partitions: FetchedPartition[] }[] }>;
   listOffsets(request: { isolationLevel: number; topics: { topic: string; partitions: { partition: number; timestamp: number }[] }[] }): Promise<OffsetsResponse>;

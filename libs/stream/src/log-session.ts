@@ -134,8 +134,24 @@ export class LogSession {
   }
 }
 
+/** The last look for a leader on each cluster, over or not. */
+const looking = new WeakMap<Cluster, Promise<unknown>>();
+
+/** Fetches have a connection of their own in kafkajs's pool of a broker, which opens with the first of them. */
+const FETCH_CONNECTION = 1;
+
+/**
+ * One look at a time, and the connection of fetches is open after it: first requests side by side would each open one, of which kafkajs keeps the last and
+ * closes no other.
+ */
 async function leaderOf(cluster: Cluster, topic: string, partition: number): Promise<Broker> {
-  await cluster.addTargetTopic(topic);
-  const [nodeId] = Object.keys(cluster.findLeaderForPartitions(topic, [partition]));
-  return await cluster.findBroker({ nodeId: nodeId! });
+  const look = (looking.get(cluster) ?? Promise.resolve()).then(async () => {
+    await cluster.addTargetTopic(topic);
+    const [nodeId] = Object.keys(cluster.findLeaderForPartitions(topic, [partition]));
+    const leader = await cluster.findBroker({ nodeId: nodeId! });
+    await leader.connectionPool.getConnection(FETCH_CONNECTION);
+    return leader;
+  });
+  looking.set(cluster, look.catch(() => undefined)); // told to whoever looked
+  return await look;
 }

@@ -266,3 +266,18 @@ describe('topics', () => {
     expect(await reader.committed('nobody', 'telemetry', 0)).toBeNull();
   });
 });
+
+it('many partitions read side by side leave no connection behind', async () => {
+  const sockets = () => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
+  const [first, second] = [await newTopic(4), await newTopic(4)];
+  await producer.send([first, second].flatMap((topic) => [0, 1, 2, 3].map((partition) => record(topic, 'x', { partition }))));
+  const before = sockets();
+  for (let round = 0; round < 3; round++) {
+    const many = new LogReader(kafka, { patienceMs: 10_000 });
+    const places = [first, second].flatMap((topic) => [0, 1, 2, 3].map((partition) => [topic, partition] as const));
+    const read = await Promise.all(places.map(([topic, partition]) => collect(many.readAll(topic, partition, 0n))));
+    expect(read.map((records) => records.length)).toEqual(places.map(() => 1));
+    await many.close();
+  }
+  await until('every connection of the readers is closed', () => sockets() <= before);
+});

@@ -4,11 +4,15 @@
  * Run: make bench-audit (ENTRIES=1000000 PROOFS=400)
  */
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { loadavg } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { serveLog } from '#libs/log';
 import { reportHeader, type Check } from '../../../apps/cli/src/once/report.js';
 import { writeJson } from '../../../apps/cli/src/write-json.js';
 import { makeLog, type MadeLog } from './made-log.js';
@@ -20,14 +24,10 @@ const WANTED_RATIO = 0.8;
 /** Memory after all entries may be this much of what it is after a tenth of them. */
 const FLAT = 1.5;
 
-const [row] = process.argv.slice(2);
-if (row === undefined) await main();
-else process.stdout.write(`\n${JSON.stringify(await childRow(JSON.parse(row) as RowName))}\n`);
-
-type RowName = { log: MadeLog; depth: LogRow['depth'] } | { verifier: 'snarkjs' | 'noble'; proofs: number };
+type RowName = { log: MadeLog; depth: LogRow['depth']; url?: string } | { verifier: 'snarkjs' | 'noble'; proofs: number };
 
 async function childRow(name: RowName): Promise<LogRow | ProofRow> {
-  return 'log' in name ? await logRow(name.log, name.depth) : await proofRow(name.verifier, name.proofs, ROUNDS);
+  return 'log' in name ? await logRow(name.log, name.depth, name.url) : await proofRow(name.verifier, name.proofs, ROUNDS);
 }
 
 async function inProcess<R>(name: RowName): Promise<R> {
@@ -50,11 +50,15 @@ async function main(): Promise<void> {
     say(`a log of ${entries} entries and its records; load average ${loadavg().map((load) => load.toFixed(1)).join(' ')}`);
     const log = await makeLog(work, entries);
     const logRows: LogRow[] = [];
-    for (const depth of ['log', 'log', 'records', 'verdicts'] as const) {
-      const made = await inProcess<LogRow>({ log, depth });
+    const served = createServer((request, response) => { void serveLog(work)(request, response); }).listen(0, '127.0.0.1');
+    await once(served, 'listening');
+    const url = `http://127.0.0.1:${(served.address() as AddressInfo).port}/`;
+    for (const [depth, from] of [['log'], ['log'], ['log', url], ['records'], ['verdicts']] as const) {
+      const made = await inProcess<LogRow>({ log, depth, ...(from !== undefined && { url: from }) });
       logRows.push(made);
-      say(`${depth}: ${made.entriesPerSecond} entries/s, ${made.cpuMicrosPerEntry} us CPU an entry, ${made.rssMiB.most} MiB`);
+      say(`${depth}, ${made.from}: ${made.entriesPerSecond} entries/s, ${made.cpuMicrosPerEntry} us CPU an entry, ${made.rssMiB.most} MiB`);
     }
+    served.close();
     const proofRows: ProofRow[] = [];
     for (const verifier of ['snarkjs', 'noble'] as const) {
       const made = await inProcess<ProofRow>({ verifier, proofs });
@@ -62,13 +66,13 @@ async function main(): Promise<void> {
       say(`${verifier}: ${made.auditPerSecond.join(' ')} proofs/s in the audit, ${made.alonePerSecond.join(' ')} alone`);
     }
     Object.assign(report, { logRows, proofRows, loadAverage: loadavg().map((load) => Math.round(load * 10) / 10) });
-    console.table(logRows.map(({ depth, entriesPerSecond, cpuMicrosPerEntry, rssMiB }) => ({ audit: depth, 'entries/s': entriesPerSecond, 'CPU us an entry': cpuMicrosPerEntry, 'MiB at 10 %': rssMiB.atTenth, 'MiB at most': rssMiB.most })));
+    console.table(logRows.map(({ depth, from, entriesPerSecond, cpuMicrosPerEntry, rssMiB }) => ({ audit: depth, from, 'entries/s': entriesPerSecond, 'CPU us an entry': cpuMicrosPerEntry, 'MiB at 10 %': rssMiB.atTenth, 'MiB at most': rssMiB.most })));
     console.table(proofRows.map(({ verifier, threads, auditPerSecond, alonePerSecond, ratio }) => ({ verifier, threads, 'audit, proofs/s': auditPerSecond.join(' '), 'alone, proofs/s': alonePerSecond.join(' '), ratio })));
-    const fastest = Math.max(...logRows.filter(({ depth }) => depth === 'log').map(({ entriesPerSecond }) => entriesPerSecond));
+    const fastest = Math.max(...logRows.filter(({ depth, from }) => depth === 'log' && from === 'folder').map(({ entriesPerSecond }) => entriesPerSecond));
     check('log-only', fastest >= WANTED_ENTRIES_PER_SECOND, `>= ${WANTED_ENTRIES_PER_SECOND} entries/s`, `${fastest}`);
-    for (const { depth, failureCount, rssMiB } of logRows) {
-      check(`${depth}-sound`, failureCount === 0, 'no failure', `${failureCount}`);
-      check(`${depth}-memory`, rssMiB.most <= FLAT * rssMiB.atTenth, `at most ${FLAT} x the ${rssMiB.atTenth} MiB after a tenth`, `${rssMiB.most} MiB`);
+    for (const { depth, from, failureCount, rssMiB } of logRows) {
+      check(`${depth}-${from}-sound`, failureCount === 0, 'no failure', `${failureCount}`);
+      check(`${depth}-${from}-memory`, rssMiB.most <= FLAT * rssMiB.atTenth, `at most ${FLAT} x the ${rssMiB.atTenth} MiB after a tenth`, `${rssMiB.most} MiB`);
     }
     for (const { verifier, ratio, outcome } of proofRows) {
       check(`${verifier}-ratio`, ratio >= WANTED_RATIO, `>= ${WANTED_RATIO} of the verifier alone`, `${ratio}`);
@@ -85,3 +89,7 @@ async function main(): Promise<void> {
   process.stdout.write(`${header.seconds} s, load average ${loadavg()[0]!.toFixed(1)}; ${join(home, 'bench-audit.json')}\n`);
   process.exitCode = header.ok ? 0 : 1;
 }
+
+const [row] = process.argv.slice(2);
+if (row === undefined) await main();
+else process.stdout.write(`\n${JSON.stringify(await childRow(JSON.parse(row) as RowName))}\n`);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { audit, type AuditReport, type Depth } from '#libs/audit';
+import { audit, httpLog, type AuditReport, type Depth } from '#libs/audit';
 import { createNobleVerifier, createSnarkjsVerifier, type BatchVerifier, type ProofJob } from '#libs/proofs';
 import { AuditVerifier, AuditWorld, BEGIN_MS } from '../../support/audit-world.js';
 import { optionsOf, type MadeLog } from './made-log.js';
@@ -10,6 +10,8 @@ const MIB = 2 ** 20;
 
 export interface LogRow {
   readonly depth: Depth;
+  /** Where tiles and bundles were read from. */
+  readonly from: 'folder' | 'http';
   readonly entries: number;
   readonly seconds: number;
   readonly entriesPerSecond: number;
@@ -21,8 +23,8 @@ export interface LogRow {
 }
 
 /** One audit of a made log. In a process of its own, so that its memory is its own. */
-export async function logRow(made: MadeLog, depth: Depth): Promise<LogRow> {
-  const options = optionsOf(made, readFileSync(join(made.dir, 'root')));
+export async function logRow(made: MadeLog, depth: Depth, url?: string): Promise<LogRow> {
+  const options = { ...optionsOf(made, readFileSync(join(made.dir, 'root'))), ...(url !== undefined && { log: httpLog(url) }) };
   let atTenth = 0;
   const before = process.cpuUsage();
   const report = await audit({ ...options, depth, onEvent: (event) => {
@@ -30,7 +32,7 @@ export async function logRow(made: MadeLog, depth: Depth): Promise<LogRow> {
   } });
   const { user, system } = process.cpuUsage(before);
   return {
-    depth, entries: made.entries, seconds: round(report.seconds, 2), entriesPerSecond: Math.round(made.entries / report.seconds), cpuMicrosPerEntry: round((user + system) / made.entries, 2),
+    depth, from: url === undefined ? 'folder' : 'http', entries: made.entries, seconds: round(report.seconds, 2), entriesPerSecond: Math.round(made.entries / report.seconds), cpuMicrosPerEntry: round((user + system) / made.entries, 2),
     rssMiB: { atTenth: Math.round(atTenth / MIB), most: report.rssMiBMax }, outcome: report.outcome, failureCount: report.failureCount,
   };
 }

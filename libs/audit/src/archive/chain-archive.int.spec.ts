@@ -116,6 +116,13 @@ it.each([
   await expect(open(changed(name.replaceAll(/\W/g, '-'), file, change))).rejects.toMatchObject({ code: 'ATS_ARCHIVE_CHAIN_INVALID' });
 });
 
+it('a chain that begins later than the deployment is refused, also without what the first block had', async () => {
+  const later = changed('later-first', HEADERS_FILE, (items) => items.slice(1));
+  const bodies = decodeAll(readFileSync(join(later, BODIES_FILE))).filter((item) => Number((item as string[])[0]) !== deployment.firstBlock);
+  writeFileSync(join(later, BODIES_FILE), Buffer.concat(bodies.map((item) => Buffer.from(encodeRlp(item as string).slice(2), 'hex'))));
+  await expect(open(later)).rejects.toMatchObject({ code: 'ATS_ARCHIVE_CHAIN_INVALID', why: expect.stringContaining(`block ${deployment.firstBlock} is missing`) });
+});
+
 it('a last block with another content is not the one whose hash is known', async () => {
   const copy = changed('last', HEADERS_FILE, (items) => items.with(-1, (items.at(-1) as string[]).with(12, '0x01')));
   await expect(open(copy)).rejects.toMatchObject({ code: 'ATS_ARCHIVE_UNANCHORED' });

@@ -10,7 +10,7 @@ import { receiptLogs } from './receipts.js';
 import { listRoot } from './trie.js';
 
 /** Where reading can begin is remembered for every block with a number divisible by this, and for every body. */
-const STRIDE = 1024;
+const STRIDE = 16;
 
 /**
  * The deployment's chain out of an archive. Every block is its predecessor's child up to a head whose hash the auditor knows, and every log is in receipts

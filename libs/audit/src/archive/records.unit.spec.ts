@@ -71,12 +71,13 @@ it('archives that continue each other read as one; a gap between them is refused
   expect(() => new RecordArchive([first, third])).toThrow(/ATS_ARCHIVE_INVALID.*telemetry\/2/);
 });
 
-it('a record that is missing from a file, or comes twice, is damage', async () => {
+it('a record that is missing from a file, comes twice or out of its turn is damage', async () => {
   const { dir: folder, partitions } = await exported('all', ALL, 0n, 200n);
   const { file } = partitions[0]!.segments[0]!;
   const whole = readFileSync(join(folder, file));
   const firstLength = whole.readUInt32BE(0) + 4;
-  for (const bytes of [whole.subarray(firstLength), Buffer.concat([whole.subarray(0, firstLength), whole]), whole.subarray(0, -3)]) {
+  const [first, second, rest] = [whole.subarray(0, firstLength), whole.subarray(firstLength, 2 * firstLength), whole.subarray(2 * firstLength)];
+  for (const bytes of [whole.subarray(firstLength), Buffer.concat([first, whole]), whole.subarray(0, -3), Buffer.concat([second, first, rest]), Buffer.concat([first, first, rest])]) {
     writeFileSync(join(folder, file), bytes);
     await expect(collect(new RecordArchive([{ dir: folder, partitions }]).read('telemetry', 2, 0n, 200n))).rejects.toMatchObject({ code: 'ATS_ARCHIVE_DAMAGED' });
   }

@@ -4,7 +4,7 @@ import { judgeClaims } from './claims.js';
 import type { ReportContext } from './context.js';
 import { html, Html } from './html.js';
 import { STYLE } from './style.js';
-import { timelineSvg } from './timeline.js';
+import { markEvery, timelineSvg } from './timeline.js';
 import { count, headline, number, placeOf, time, VERDICT_WORDS } from './words.js';
 
 /** Rows that a page shows of what may be very many. */
@@ -25,7 +25,7 @@ ${unchecked(report)}
 <h2>What was checked</h2>
 <ul class="claims">${judgeClaims(report).map(({ claim, findings: found, open }) => html`<li class="${found > 0 ? 'no' : open ? 'open' : 'yes'}">${claim}${found > 0 ? `: ${count(found, 'finding', 'findings')}` : open ? ': not all of it was checked' : ''}</li>`)}</ul>
 <h2>Events over time</h2>
-<div class="key"><span><i class="verified"></i>proven</span><span><i class="refused"></i>refused</span><span><i class="recorded"></i>recorded, in a scale of its own</span><span><i class="anchored"></i>checkpoint on the chain</span></div>
+<div class="key"><span><i class="verified"></i>proven</span><span><i class="refused"></i>refused</span><span><i class="recorded"></i>recorded, in a scale of its own</span><span><i class="anchored"></i>checkpoint on the chain${markEvery(report.checkpoints.length) > 1 ? `, one of ${markEvery(report.checkpoints.length)}` : ''}</span></div>
 <div class="scroll">${timelineSvg(report)}</div>
 <h2>Verdicts by reason</h2>
 ${verdicts(report)}

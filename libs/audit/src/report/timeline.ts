@@ -10,7 +10,8 @@ const PLOT = { top: 12, height: 150 };
 const STRIP = { top: 182, height: 26 };
 const ANCHORS_Y = 226;
 const AXIS_Y = 250;
-const MOST_MARKS = 400;
+/** More marks than these would touch each other. */
+const MOST_MARKS = 80;
 const MINUTE_MS = 60_000;
 
 /** Events over time: proven and refused stacked, recorded ones below in a scale of their own, and a mark for each anchor. */
@@ -30,7 +31,7 @@ export function timelineSvg({ timeline: { bucketMs, buckets }, checkpoints }: Au
     return html`<g><title>${describe(bucket, bucketMs)}</title>${rect('verified', x(bucket.fromMs), bottom - verified, width, verified)}${rect('refused', x(bucket.fromMs), bottom - verified - refused, width, refused)}${rect('recorded', x(bucket.fromMs), STRIP.top + STRIP.height - recorded, width, recorded)}</g>`;
   });
   const inside = checkpoints.filter(({ block }) => block.timeMs >= from && block.timeMs <= to);
-  const step = Math.ceil(inside.length / MOST_MARKS);
+  const step = markEvery(inside.length);
   const marks = inside.filter((_, i) => i % step === 0).map(({ size, block }) => {
     const at = x(block.timeMs);
     return html`<path class="anchor" d="M${f(at)} ${ANCHORS_Y - 5}l5 5l-5 5l-5 -5z"><title>${`${count(size, 'entry', 'entries')} anchored in block ${block.number}, ${time(block.timeMs)}`}</title></path>`;
@@ -41,6 +42,11 @@ export function timelineSvg({ timeline: { bucketMs, buckets }, checkpoints }: Au
   });
   return html`<svg viewBox="0 0 ${WIDTH} ${AXIS_Y + 8}" role="img" aria-label="Events over time">${levels}${bars}<path class="grid" d="M${LEFT} ${STRIP.top + STRIP.height}H${WIDTH - RIGHT}"/>
 <text class="tick" x="${LEFT - 6}" y="${STRIP.top + STRIP.height - 6}" text-anchor="end">${number(mostRecorded)}</text>${marks}${ticks(from, to).map((ms, i, all) => html`<text class="tick" x="${f(x(ms))}" y="${AXIS_Y}" text-anchor="${i === 0 ? 'start' : i === all.length - 1 ? 'end' : 'middle'}">${label(ms, to - from)}</text>`)}</svg>`;
+}
+
+/** Each so many of that many checkpoints are drawn. */
+export function markEvery(checkpoints: number): number {
+  return Math.max(1, Math.ceil(checkpoints / MOST_MARKS));
 }
 
 function rect(kind: string, x: number, y: number, width: number, height: number): Html {

@@ -1,5 +1,6 @@
 /** The log on disk: durable, one writer. docs/log.md names every step of a commit and what is synced when. */
 import { join, resolve } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { AtsError } from '#libs/errors';
 import type { TreeHead } from '../rfc6962.js';
 import { MAX_ENTRY_BYTES, tileWidth, type TileSource } from '../tlog-tiles.js';
@@ -11,6 +12,7 @@ import { Generations, writeSynced } from './generations.js';
 import { decodeIdentity, type Identity } from './identity.js';
 import { fullTiles, layoutOf, pathIn, rowsOf, type Layout } from './layout.js';
 import { PublicFiles, type PublicFile } from './public-files.js';
+import type { RightEdge } from './right-edge.js';
 import { Serial } from './serial.js';
 import { decodeState, encodeState, type State } from './state-file.js';
 import { StoreTiles } from './store-tiles.js';
@@ -112,11 +114,11 @@ export class LogStore {
       if (large !== -1) throw new AtsError('ATS_LOG_ENTRY_TOO_LARGE', `entry ${before.edge.size + large} would have ${entries[large]!.length}`);
       if (entries.length === 0 && nextOffset === before.nextOffset) return this.head;
 
-      const { edge, full } = before.edge.append(entries);
-      const state: State = { edge, nextOffset, published: this.#publishedSize };
-      const bytes = encodeState(state);
       await this.#begin();
-      await this.#files.place(full, 'never');
+      const growing = new GrowingEdge(before.edge, entries);
+      await this.#files.place(growing, 'never');
+      const state: State = { edge: growing.edge, nextOffset, published: this.#publishedSize };
+      const bytes = encodeState(state);
       await this.#states.prepare(bytes);
       await this.#states.swap(bytes);
       this.#state = state;
@@ -232,6 +234,23 @@ export class LogStore {
   /** Tidying behind a commit that stands: its failure is none of the commit, and the next one begins with it. */
   async #afterwards(tidy: () => Promise<void>): Promise<void> {
     await tidy().catch(() => { this.#unfinished = true; });
+  }
+}
+
+/** Entries that are hashed at one go, some milliseconds: the files before them are written meanwhile, and the process is not deaf for longer. */
+const HASH_ENTRIES = 2_048;
+
+/** The full files of entries that are appended to an edge, as they come; once they are all taken, the edge behind them. */
+class GrowingEdge implements AsyncIterable<PublicFile> {
+  constructor(public edge: RightEdge, private readonly entries: readonly Buffer[]) {}
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<PublicFile> {
+    for (let at = 0; at < this.entries.length; at += HASH_ENTRIES) {
+      if (at > 0) await setImmediate();
+      const { edge, full } = this.edge.append(this.entries.slice(at, at + HASH_ENTRIES));
+      this.edge = edge;
+      yield* full;
+    }
   }
 }
 

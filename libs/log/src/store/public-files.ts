@@ -5,7 +5,7 @@ import { TILE_WIDTH } from '../tlog-tiles.js';
 import { errnoOf, type Disk } from './disk.js';
 import { writeSynced } from './generations.js';
 import { foldersAbove, fullTiles, indexOfName, pathIn, rowsOf, type Layout, type Row } from './layout.js';
-import { each } from './serial.js';
+import { Pool } from './serial.js';
 
 /** Files in flight at a time: as many syncs as the pool of Node's threads makes at once, and their neighbours ready. */
 const WIDTH = 8;
@@ -19,22 +19,33 @@ export class PublicFiles {
   constructor(private readonly disk: Disk, private readonly layout: Layout) {}
 
   /**
-   * Makes the files and their folders; they survive a power cut when it resolves. Bytes are synced before a name is given, so that what stands
+   * Makes the files, as they come, and their folders; they survive a power cut when it resolves. Bytes are synced before a name is given, so that what stands
    * in the served folder is always whole.
    * @param taken what to make of a name that is there already: fine when it has the same bytes, or never
    * @throws AtsError ATS_LOG_FORKED when it is taken
    */
-  async place(files: readonly PublicFile[], taken: 'same' | 'never'): Promise<void> {
-    const folders = new Set<string>();
-    for (const { path } of files) for (const folder of await this.#ensureFolders(path)) folders.add(folder);
-    await each([...files.entries()], WIDTH, async ([i, { path, bytes }]) => {
-      const staged = join(this.layout.staging, `file-${i}`);
-      await writeSynced(this.disk, staged, bytes);
-      await this.#give(staged, path, bytes, taken);
-      await this.disk.remove(staged);
-    });
-    await each([...folders], WIDTH, (folder) => this.disk.syncFolder(join(this.layout.public, folder)));
-    for (const { path } of files) for (const folder of foldersAbove(path)) this.#durable.add(folder);
+  async place(files: AsyncIterable<PublicFile> | Iterable<PublicFile>, taken: 'same' | 'never'): Promise<void> {
+    const toSync = new Set<string>();
+    const made = new Set<string>();
+    const writing = new Pool(WIDTH);
+    let count = 0;
+    try {
+      for await (const { path, bytes } of files) {
+        await this.#ensureFolders(path, made, toSync);
+        const staged = join(this.layout.staging, `file-${count++}`);
+        writing.start(async () => {
+          await writeSynced(this.disk, staged, bytes);
+          await this.#give(staged, path, bytes, taken);
+          await this.disk.remove(staged);
+        });
+      }
+    } finally {
+      await writing.finish();
+    }
+    const syncing = new Pool(WIDTH);
+    for (const folder of toSync) syncing.start(() => this.disk.syncFolder(join(this.layout.public, folder)));
+    await syncing.finish();
+    for (const folder of made) this.#durable.add(folder);
   }
 
   /** Removes the full tiles and bundles that stand behind those of `size` leaves, from a commit of at most `entries` more that did not end. */
@@ -82,16 +93,16 @@ export class PublicFiles {
     }).map((name) => join(folder, name));
   }
 
-  /** Makes the folders of a file; returns those to sync: its own, and any whose own name may not be durable yet. */
-  async #ensureFolders(path: string): Promise<string[]> {
+  /** Makes the folders of a file. To sync are its own, and the one above any whose name may not be durable yet. */
+  async #ensureFolders(path: string, made: Set<string>, toSync: Set<string>): Promise<void> {
     const folders = foldersAbove(path);
-    const toSync = new Set([folders.at(-1)!]);
+    toSync.add(folders.at(-1)!);
     for (const folder of folders) {
-      if (this.#durable.has(folder)) continue;
+      if (this.#durable.has(folder) || made.has(folder)) continue;
       await this.disk.mkdir(join(this.layout.public, folder)).catch((error: unknown) => { if (errnoOf(error) !== 'EEXIST') throw error; });
+      made.add(folder);
       toSync.add(dirname(folder));
     }
-    return [...toSync];
   }
 
   async #give(staged: string, path: string, bytes: Buffer, taken: 'same' | 'never'): Promise<void> {

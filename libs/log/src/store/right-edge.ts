@@ -7,16 +7,20 @@ export interface FullFile { readonly path: string; readonly bytes: Buffer }
 
 export class RightEdge implements TreeHead {
   /** @param levels hashes of the partial tile at each level, possibly none; @param tail the partial entry bundle, encoded */
-  private constructor(readonly size: number, readonly root: Buffer, readonly levels: readonly Buffer[], readonly tail: Buffer) {}
+  #root: Buffer | undefined;
 
-  static readonly empty = new RightEdge(0, EMPTY_ROOT, [], Buffer.alloc(0));
+  private constructor(readonly size: number, readonly levels: readonly Buffer[], readonly tail: Buffer) {}
 
-  /** As it was stored. `root` is not checked: see {@link rootOf}. */
-  static of(head: TreeHead, hashes: Buffer, tail: Buffer): RightEdge {
+  static readonly empty = new RightEdge(0, [], Buffer.alloc(0));
+
+  /** As it was stored: the hashes of all levels, one behind the other. */
+  static of(size: number, hashes: Buffer, tail: Buffer): RightEdge {
     let at = 0;
-    const levels = edgeWidths(head.size).map((width) => hashes.subarray(at, at += width * HASH_BYTES));
-    return new RightEdge(head.size, head.root, levels, tail);
+    const levels = edgeWidths(size).map((width) => hashes.subarray(at, at += width * HASH_BYTES));
+    return new RightEdge(size, levels, tail);
   }
+
+  get root(): Buffer { return this.#root ??= rootOf(this.levels); }
 
   /** Entries of the partial bundle: 0 to 255. */
   get tailWidth(): number { return this.size % TILE_WIDTH; }
@@ -46,7 +50,7 @@ export class RightEdge implements TreeHead {
       }
       push(0, index, leafTile(taken));
     }
-    return { edge: new RightEdge(size, rootOf(levels), levels, tail), full };
+    return { edge: new RightEdge(size, levels, tail), full };
   }
 }
 
@@ -58,7 +62,7 @@ export function edgeWidths(size: number): number[] {
 }
 
 /** Root of the tree with these partial tiles: what lies below hangs behind the last hash of a level. */
-export function rootOf(levels: readonly Buffer[]): Buffer {
+function rootOf(levels: readonly Buffer[]): Buffer {
   let below: Buffer = Buffer.alloc(0);
   for (const level of levels) {
     const hashes = Buffer.concat([level, below]);

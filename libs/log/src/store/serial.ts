@@ -9,19 +9,36 @@ export class Serial {
   }
 }
 
-/** Runs `action` for each item, at most `width` at a time. All have ended when it settles; rejects with the first failure. */
-export async function each<T>(items: readonly T[], width: number, action: (item: T) => Promise<void>): Promise<void> {
-  const failures: unknown[] = [];
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    while (next < items.length && failures.length === 0) {
-      try {
-        await action(items[next++]!);
-      } catch (error) {
-        failures.push(error);
-      }
+/** Runs actions as they come, some at a time. After the first failure it begins no more. */
+export class Pool {
+  readonly #started: Promise<void>[] = [];
+  readonly #failures: unknown[] = [];
+  readonly #waiting: (() => void)[] = [];
+  #busy = 0;
+
+  constructor(private readonly width: number) {}
+
+  start(action: () => Promise<void>): void {
+    this.#started.push(this.#run(action));
+  }
+
+  /** Until all that was started has ended. Rejects with the first failure. */
+  async finish(): Promise<void> {
+    await Promise.all(this.#started);
+    if (this.#failures.length > 0) throw this.#failures[0];
+  }
+
+  async #run(action: () => Promise<void>): Promise<void> {
+    if (this.#busy === this.width) await new Promise<void>((resolve) => { this.#waiting.push(resolve); });
+    else this.#busy++;
+    try {
+      if (this.#failures.length === 0) await action();
+    } catch (error) {
+      this.#failures.push(error);
+    } finally {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#busy--;
     }
-  };
-  await Promise.all(Array.from({ length: Math.min(width, items.length) }, worker));
-  if (failures.length > 0) throw failures[0];
+  }
 }

@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import { AtsError } from '#libs/errors';
 import { HASH_BYTES, leafHashInto } from '../rfc6962.js';
 import { decodeEntryBundle } from '../tlog-tiles.js';
-import { edgeWidths, RightEdge, rootOf } from './right-edge.js';
+import { edgeWidths, RightEdge } from './right-edge.js';
 
 export interface State {
   readonly edge: RightEdge;
@@ -32,8 +32,8 @@ export function decodeState(bytes: Buffer, path: string): State {
   if (header.schema !== SCHEMA) throw damaged(`it is a ${header.schema}, not a ${SCHEMA}`);
   const widths = edgeWidths(header.size);
   const tailStart = end + 1 + HASH_BYTES * widths.reduce((sum, width) => sum + width, 0);
-  const edge = RightEdge.of({ size: header.size, root: Buffer.from(header.root, 'hex') }, body.subarray(end + 1, tailStart), body.subarray(tailStart));
-  if (!rootOf(edge.levels).equals(edge.root)) throw damaged('the right edge has another root than the head');
+  const edge = RightEdge.of(header.size, body.subarray(end + 1, tailStart), body.subarray(tailStart));
+  if (edge.root.toString('hex') !== header.root) throw damaged('the right edge has another root than the head');
   const leaf = Buffer.alloc(HASH_BYTES);
   for (const [i, entry] of decodeEntryBundle(edge.tail, edge.tailWidth).entries()) {
     leafHashInto(entry, leaf, 0);
