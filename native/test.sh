@@ -10,7 +10,6 @@ if [ -n "$lacks" ]; then
   exit 0
 fi
 cd native
-export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-${ATTESTREAM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/attestream}/native-test-target}
 # No registry is no defect of native/.
 if ! cargo fetch --locked --quiet; then
   echo 'native/ is not tested: its crates cannot be fetched' >&2
