@@ -270,6 +270,28 @@ fn the_twist_has_points_of_the_small_orders_and_all_are_refused() {
     }
 }
 
+/// Said outright, since the expectation above reads bytes by the same functions.
+#[test]
+fn a_second_spelling_of_a_number_is_refused() {
+    let (key, proof, publics) = &WORLD.proofs[0];
+    let plus = |bytes: &[u8], at: usize, modulus: ark_ff::BigInt<4>| {
+        let mut value = ark_ff::BigInt([0u64; 4]);
+        for (limb, word) in value.0.iter_mut().zip(bytes[32 * at..32 * at + 32].rchunks(8)) {
+            *limb = u64::from_be_bytes(word.try_into().unwrap());
+        }
+        assert!(!value.add_with_carry(&modulus));
+        let mut changed = bytes.to_vec();
+        changed[32 * at..32 * at + 32].copy_from_slice(&value.to_bytes_be());
+        changed
+    };
+    for at in 0..8 {
+        assert_eq!(verdicts(&[(*key, plus(proof, at, Fq::MODULUS), publics.clone())], 1), [Some(Refusal::Encoding)]);
+    }
+    for at in 0..publics.len() / 32 {
+        assert_eq!(verdicts(&[(*key, proof.clone(), plus(publics, at, Fr::MODULUS))], 1), [Some(Refusal::Public)]);
+    }
+}
+
 #[test]
 fn lengths_that_do_not_fit_are_no_verdict() {
     let (key, proof, publics) = &WORLD.proofs[0];
