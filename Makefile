@@ -37,7 +37,7 @@ bench-audit: deps ## what an audit costs: entries a second without proofs, and b
 bench-log: deps ## the log's store beside Tessera's POSIX driver, and the cost of an entry from 1e4 to 1e7 (writes bench-log.json)
 	@$(node) --import ./bin/typescript.mjs test/perf/log/bench-log.ts
 
-chaos-anchor: deps ## anchoring under kills, reorganisations and lying endpoints (SEED=4 CHAIN=anvil|geth KILLS=150 REORGS=40 BOUND_SECONDS=900; writes chaos-anchor.json)
+chaos-anchor: deps ## anchoring under kills, reorganisations and lying endpoints (SEED=4 CHAIN=anvil|geth KILLS=150 REORGS=40 BOUND_SECONDS=1800; writes chaos-anchor.json)
 	@$(node) --import ./bin/typescript.mjs test/chaos/anchor/main.ts
 
 costs: deps ## what an event costs on chain, by transactions measured in the run: docs/costs.md with its plot (writes costs.json)

@@ -55,6 +55,12 @@ describe('entries', () => {
     await expectOnly(['ENTRY_WITHOUT_RECORD', 70]);
   });
 
+  it('an entry that names a record far ahead, and another hash: the records before it are not forgotten', async () => {
+    const ahead = world.records.get('chain-events/0')![100]!;
+    world.insert(20, { ...world.entries[20]!, topic: 'chain-events', partition: 0, offset: Number(ahead.offset), hash: Buffer.alloc(32, 5) });
+    await expectOnly(['ENTRY_WITHOUT_RECORD', 20]);
+  });
+
   it('an entry of an offset where a transaction was aborted', async () => {
     world.insert(70, { ...world.entries[70]!, topic: 'chain-events', partition: 0, offset: 4 });
     await expectOnly(['ENTRY_WITHOUT_RECORD', 70]);

@@ -5,7 +5,7 @@ import type { AnchorMetrics } from './metrics.js';
 /** Of the topic and what stands before it: the log is compared again from time to time, and signing goes on once both agree. Any other error ends the app. */
 export const PASSING_OF_TOPIC: readonly AtsCode[] = [
   'ATS_BROKER_UNREACHABLE', 'ATS_REGISTRY_UNREACHABLE', 'ATS_LOG_UNREADABLE', 'ATS_TOPIC_MISSING', 'ATS_TILE_MISSING', 'ATS_TILE_CORRUPT',
-  'ATS_LOG_CLUSTER_FOREIGN', 'ATS_LOG_DAMAGED', 'ATS_LOG_DIVERGED', 'ATS_LOG_GAP', 'ATS_LOG_RECORD_FOREIGN',
+  'ATS_LOG_CLUSTER_FOREIGN', 'ATS_LOG_DAMAGED', 'ATS_LOG_DISK_FULL', 'ATS_LOG_DIVERGED', 'ATS_LOG_GAP', 'ATS_LOG_RECORD_FOREIGN',
 ];
 
 /** Of a store that was found: somebody may put it right while we look on. One that is missing or in use ends the app. */

@@ -20,6 +20,7 @@ it('what make run has written is gone, and nothing else', async () => {
   made();
   writeFileSync(layout.reportFile, '{}');
   writeFileSync(join(layout.home, 'notes.txt'), 'mine');
+  for (const folder of ['log', 'log.0123456789ab.draft', 'anchor']) mkdirSync(join(layout.home, folder));
   mkdirSync(join(parent, 'kafka'));
   await reset(layout);
   expect(readdirSync(layout.home)).toEqual(['notes.txt']);

@@ -1,4 +1,5 @@
 import type { ActiveTime } from './active-time.js';
+import { iso } from './failures.js';
 import type { Anchor } from './own-chain.js';
 
 /**
@@ -32,9 +33,4 @@ export class BrokerTimeWindow {
     }
     return undefined;
   }
-}
-
-function iso(timestampMs: number): string {
-  const date = new Date(timestampMs);
-  return Number.isNaN(date.getTime()) ? `${timestampMs} ms` : date.toISOString();
 }

@@ -1,28 +1,26 @@
-import { hash as digest } from 'node:crypto';
 import { isAtsError } from '#libs/errors';
 import { recordHash, TOPICS, type ChainBlock, type EventReader, type KafkaRecord } from '#libs/events';
 import type { Verifiers } from '#libs/proofs';
 import {
-  decide, evolve, examine, isRecorded, ParameterSets, pendingProofs, SOURCE_TOPICS, unsupportedStatements,
-  type Basis, type Candidate, type Finding, type JudgeContext, type ParameterSet, type RegistryBlock, type SourceTopic, type StatementTopic,
+  examine, isRecorded, ParameterSets, SOURCE_TOPICS, unsupportedStatements,
+  type Basis, type JudgeContext, type ParameterSet, type RegistryBlock, type SourceTopic, type StatementTopic,
 } from '#libs/verdict';
 import type { Failure, FailureCode } from './audit-report.js';
+import { blockFailures } from './block-record.js';
 import type { AuditEntry } from './entry.js';
-import { comparison } from './comparison.js';
+import { failureOf, forgotten, iso } from './failures.js';
 import type { Findings } from './findings.js';
-import { Lane, MOST_PASSED, type Expected, type LaneState } from './lane.js';
+import { Lane, MOST_PASSED, type LaneState } from './lane.js';
 import type { NullifierFile } from './nullifier-file.js';
 import type { OwnChain } from './own-chain.js';
 import { RecordCursor } from './record-cursor.js';
+import { Settlement, type Step } from './settlement.js';
 import type { RecordSource } from './sources.js';
 import type { Statistics } from './statistics.js';
 
 /** A batch is verified while the next one is read. Memory: two of these. */
 const BATCH_STEPS = 1024;
 const BATCH_BYTES = 8 << 20;
-
-/** The bytes in front of an Avro body: magic and schema id. */
-const FRAME_BYTES = 5;
 
 /** How far records and verdicts are looked at: `log` without records, `records` without verdicts. */
 export type Depth = 'log' | 'records' | 'verdicts';
@@ -46,23 +44,6 @@ export interface ReplayParameters {
   readonly onProofs: (count: number) => void;
 }
 
-/** One entry, one record, or both, on its way to a verdict. */
-interface Step {
-  readonly lane: Lane | undefined;
-  readonly leaf: number;
-  readonly entry: AuditEntry | undefined;
-  /** What the record says; undefined for an entry without one. */
-  readonly facts: { readonly offset: number; readonly timestamp: number; readonly hash: Buffer } | undefined;
-  readonly finding: Finding | undefined;
-  /** The entry of a record that was passed over before. */
-  readonly late?: boolean;
-  /** A record that another log has the entry of. */
-  readonly before?: boolean;
-  /** Offset of a record whose entry is no longer waited for. */
-  readonly givenUp?: number;
-  readonly failures: readonly (readonly [Failure, number])[];
-}
-
 /**
  * Joins the entries, in leaf order, to the source records, in offset order per partition, and recomputes every verdict. Whatever is found is told
  * in leaf order, whenever the proofs are done.
@@ -77,6 +58,7 @@ export class Replay {
   #settling: Promise<void> = Promise.resolve();
   #block: ChainBlock | undefined;
   #beginsMs: number | undefined;
+  readonly #settlement: Settlement;
 
   constructor(private readonly parameters: ReplayParameters, states: readonly LaneState[] = []) {
     const { chain, events, scope, topic, ends, records } = parameters;
@@ -95,6 +77,7 @@ export class Replay {
         return lane;
       }));
     }
+    this.#settlement = new Settlement(parameters);
     this.#parameterSets = chain && new ParameterSets(chain.projection);
     this.#context = {
       scope,
@@ -213,26 +196,8 @@ export class Replay {
     this.#block = undefined;
     const finding = basis && examine(record, basis, this.#context);
     const facts = { offset: Number(record.offset), timestamp: record.timestamp, hash: finding?.source.hash ?? recordHash(record) };
-    const all = this.#block === undefined || leaf < this.parameters.range.from ? failures : [...failures, ...this.#blockFailures(record, this.#block, leaf)];
+    const all = this.#block === undefined || leaf < this.parameters.range.from ? failures : [...failures, ...blockFailures(record, this.#block, leaf, this.parameters).map((failure) => [failure, 1] as const)];
     return this.#push(lane, leaf, entry, all, { facts, finding }, record.value?.length, before ? { before } : undefined);
-  }
-
-  /** A block in chain-events has to be the chain's, and cannot have been written before it was there. */
-  #blockFailures(record: KafkaRecord, block: ChainBlock, leaf: number): (readonly [Failure, number])[] {
-    const { chain, clockToleranceMs, findings } = this.parameters;
-    if (chain === undefined || !chain.hasDigests) return [];
-    const fail = (code: FailureCode, detail: string) => [[{ code, leaf, topic: record.topic, partition: record.partition, offset: Number(record.offset), detail }, 1]] as const;
-    const own = chain.digestOf(block.number);
-    if (own === undefined) {
-      if (block.number < (chain.projection.head?.number ?? -1)) return [...fail('CHAIN_EVENT', `block ${block.number} is none of this deployment`)];
-      findings.couldNotCheck('CHAIN_BEHIND', 'chain-events has blocks that the chain, as it was read, has not finalized');
-      return [];
-    }
-    // Registries' logs alone make the body's bytes the ones that were hashed; other logs are taken away first.
-    const same = own.equals(digest('sha256', record.value!.subarray(FRAME_BYTES), 'buffer')) || own.equals(chain.digestOfBlock(block));
-    if (!same) return [...fail('CHAIN_EVENT', `block ${block.number} 0x${block.hash.toString('hex')} is not the chain's, or not with these logs`)];
-    if (record.timestamp < block.timestamp - clockToleranceMs) return [...fail('BROKER_TIME', `${iso(record.timestamp)}, before block ${block.number} of ${iso(block.timestamp)} was made`)];
-    return [];
   }
 
   /** The entry is not the one of the record at the cursor. */
@@ -298,101 +263,12 @@ export class Replay {
     this.#bytes = 0;
     await this.#settling;
     if (steps.length === 0) return;
-    this.#settling = this.#settle(steps);
+    this.#settling = this.#settlement.settle(steps);
     this.#settling.catch(() => undefined); // whoever waits for it next is told
   }
 
-  async #settle(steps: readonly Step[]): Promise<void> {
-    const holds = await this.#verify(steps);
-    for (const step of steps) {
-      for (const [failure, times] of step.failures) this.parameters.findings.add(failure, times);
-      this.#settleOne(step, holds);
-    }
-  }
-
-  /** Proofs of records before the range are taken as logged: they are only there for the state that the range begins with. */
-  async #verify(steps: readonly Step[]): Promise<Map<Candidate, boolean>> {
-    const { verifiers, statistics, onProofs } = this.parameters;
-    const candidates: Candidate[] = [];
-    for (const [lane, ofLane] of Map.groupBy(steps.filter(({ finding }) => finding !== undefined), ({ lane }) => lane!)) {
-      const wanted = new Set(ofLane.filter((step) => !this.#isTaken(step)).map(({ finding }) => finding!));
-      candidates.push(...pendingProofs(lane.state, ofLane.map(({ finding }) => finding!)).filter((candidate) => wanted.has(candidate)));
-    }
-    const holds = await verifiers.verify(candidates);
-    statistics.countRecomputed(candidates.length, 0);
-    onProofs(candidates.length);
-    return holds;
-  }
-
-  /** Before the range an entry's own word counts for its proof. */
-  #isTaken({ leaf, entry }: Step): boolean {
-    return leaf < this.parameters.range.from && entry !== undefined;
-  }
-
-  #settleOne(step: Step, holds: ReadonlyMap<Candidate, boolean>): void {
-    const { lane, leaf, entry, facts, finding } = step;
-    const { findings, statistics, range, chain } = this.parameters;
-    const inRange = leaf >= range.from;
-    if (entry !== undefined && inRange) statistics.count(entry);
-    if (lane === undefined) return;
-    if (step.givenUp !== undefined) {
-      lane.missing.delete(step.givenUp);
-      return;
-    }
-    if (step.late) {
-      findings.add(failureOf('ENTRY_REORDERED', leaf, entry!, `an entry of a later record, up to offset ${lane.last}, came before it`));
-      const passed = lane.missing.get(entry!.offset);
-      lane.missing.delete(entry!.offset);
-      if (passed !== undefined) for (const failure of comparison(leaf, entry!, passed.expected, chain, findings.full)) findings.add(failure);
-      return;
-    }
-    const expected = this.#expectedOf(step, holds);
-    if (finding !== undefined && inRange) statistics.countRecomputed(0, 1);
-    if (step.before === true) {
-      if (finding?.status === 'candidate' && expected.verdict === 'VERIFIED') this.parameters.nullifiers.add(finding.event.nullifier, -1);
-      return;
-    }
-    if (entry === undefined) {
-      lane.missing.set(facts!.offset, { leaf, expected });
-      return;
-    }
-    if (finding?.status === 'candidate' && entry.verdict === 'VERIFIED') {
-      this.parameters.nullifiers.add(finding.event.nullifier, leaf);
-      if (inRange) statistics.device(finding);
-    }
-    if (inRange) for (const failure of comparison(leaf, entry, expected, chain, findings.full)) findings.add(failure);
-  }
-
-  #expectedOf(step: Step, holds: ReadonlyMap<Candidate, boolean>): Expected {
-    const { lane, entry, facts, finding } = step;
-    const { timestamp, hash } = facts!;
-    if (finding === undefined) return { timestamp, hash, verdict: null, parameterVersion: null, registryBlock: null };
-    const judgement = decide(lane!.state, finding, (candidate) => {
-      if (this.#isTaken(step)) return entry!.verdict === 'VERIFIED';
-      const held = holds.get(candidate);
-      if (held === undefined) throw new TypeError(`the proof of ${candidate.source.topic}/${candidate.source.partition}/${candidate.source.offset} was not verified`);
-      return held;
-    });
-    lane!.state = evolve(lane!.state, judgement);
-    const { block, parameters } = finding.basis;
-    return { timestamp, hash, verdict: judgement.verdict, parameterVersion: parameters.version, registryBlock: block };
-  }
-}
-
-/** The finding on a record that the log has passed over. */
-export function forgotten({ topic, partition }: Lane, offset: number, leaf: number | null): Failure {
-  return { code: 'RECORD_WITHOUT_ENTRY', leaf, topic, partition, offset, detail: 'entries of later records of the partition are there' };
-}
-
-export function failureOf(code: FailureCode, leaf: number, { topic, partition, offset }: Pick<AuditEntry, 'topic' | 'partition' | 'offset'>, detail: string): Failure {
-  return { code, leaf, topic, partition, offset, detail };
 }
 
 function placeOf({ topic, partition, offset }: KafkaRecord): string {
   return `${topic}/${partition}/${offset}`;
-}
-
-function iso(timestampMs: number): string {
-  const date = new Date(timestampMs);
-  return Number.isNaN(date.getTime()) ? `${timestampMs} ms` : date.toISOString();
 }

@@ -1,9 +1,9 @@
 import type { ActiveTime } from './active-time.js';
 import type { AuditReport, Failure, FailureCode } from './audit-report.js';
+import { forgotten } from './failures.js';
 import type { Findings } from './findings.js';
 import type { Lane } from './lane.js';
 import type { RecordCursor } from './record-cursor.js';
-import { forgotten } from './replay.js';
 
 const MINUTE_MS = 60_000;
 

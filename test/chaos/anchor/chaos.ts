@@ -181,7 +181,7 @@ class Chaos {
       const { kill } = this.options.focus ?? {};
       if (kill) order.kill = { at: kill, nth: 1 };
       else if (this.#random.chance(0.7)) order.kill = { at: this.#random.pick(ALL_WINDOWS), nth: this.#random.between(1, 3) };
-      this.#lifeEndsAt = this.#blocks + (order.kill ? 20 : this.#random.between(1, 12));
+      this.#lifeEndsAt = this.#blocks + (order.kill ? 12 : this.#random.between(1, 8));
     }
     const born = this.#claims.filter(({ type }) => type === 'born').length;
     worker.stdin!.write(`${JSON.stringify(order)}\n`);

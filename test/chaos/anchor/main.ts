@@ -10,7 +10,7 @@ import { anvilNode } from './node.js';
 
 const count = z.coerce.number().int().nonnegative();
 const { SEED, CHAIN, KILLS, REORGS, BOUND_SECONDS } = z.object({
-  SEED: count.default(4), CHAIN: z.enum(['anvil', 'geth']).default('anvil'), KILLS: count.default(150), REORGS: count.default(40), BOUND_SECONDS: count.default(900),
+  SEED: count.default(4), CHAIN: z.enum(['anvil', 'geth']).default('anvil'), KILLS: count.default(150), REORGS: count.default(40), BOUND_SECONDS: count.default(1_800),
 }).parse(process.env);
 
 const startedAt = new Date();

@@ -41,10 +41,13 @@ export interface ProofRow {
   readonly verifier: string;
   readonly threads: number;
   readonly proofs: number;
-  /** Rates of the audit and of the verifier alone, in turn; the ratio is that of the medians. */
+  /** Rates of the audit and of the verifier alone, in turn, each first in every other round, so that a load that changes falls on both. */
   readonly auditPerSecond: readonly number[];
   readonly alonePerSecond: readonly number[];
+  /** Of the times of all rounds. */
   readonly ratio: number;
+  /** Of the CPU times: what the audit adds to its verifier, whatever else the machine does. */
+  readonly cpuRatio: number;
   readonly outcome: AuditReport['outcome'];
 }
 
@@ -71,23 +74,25 @@ export async function proofRow(verifier: 'snarkjs' | 'noble', proofs: number, ro
     const auditPerSecond: number[] = [];
     const alonePerSecond: number[] = [];
     let outcome: AuditReport['outcome'] = 'holds';
-    for (let i = 0; i < rounds; i++) {
-      const report = await once(false);
-      outcome = report.outcome;
-      auditPerSecond.push(round(report.proofsVerified / report.seconds, 1));
-      const began = performance.now();
-      await real.verifyBatch(jobs);
-      alonePerSecond.push(round((1000 * jobs.length) / (performance.now() - began), 1));
-    }
-    return { verifier, threads, proofs: jobs.length, auditPerSecond, alonePerSecond, ratio: round(median(auditPerSecond) / median(alonePerSecond), 2), outcome };
+    const spent = { audit: { seconds: 0, cpu: 0 }, alone: { seconds: 0, cpu: 0 } };
+    const timed = async (side: 'audit' | 'alone') => {
+      const [began, before] = [performance.now(), process.cpuUsage()];
+      if (side === 'audit') ({ outcome } = await once(false));
+      else await real.verifyBatch(jobs);
+      const [seconds, { user, system }] = [(performance.now() - began) / 1000, process.cpuUsage(before)];
+      spent[side].seconds += seconds;
+      spent[side].cpu += user + system;
+      (side === 'audit' ? auditPerSecond : alonePerSecond).push(round(jobs.length / seconds, 1));
+    };
+    for (let i = 0; i < rounds; i++) for (const side of i % 2 === 0 ? (['audit', 'alone'] as const) : (['alone', 'audit'] as const)) await timed(side);
+    const { audit: audited, alone } = spent;
+    return {
+      verifier, threads, proofs: jobs.length, auditPerSecond, alonePerSecond, ratio: round(alone.seconds / audited.seconds, 2), cpuRatio: round(alone.cpu / audited.cpu, 2), outcome,
+    };
   } finally {
     await real.close();
     await shared.close();
   }
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
 }
 
 function round(value: number, digits: number): number {

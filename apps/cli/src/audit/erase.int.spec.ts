@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createHousehold, createSensor, loadHousehold } from '#libs/edge';
@@ -14,17 +14,25 @@ let layout: Layout;
 const said: string[] = [];
 const say = (line: string) => void said.push(line);
 
-beforeEach(async () => {
-  home = mkdtempSync(join(tmpdir(), 'attestream-erase-'));
-  layout = layoutOf({ home, portBase: 20_000, households: 2 });
-  said.length = 0;
-  for (const name of layout.households) {
-    const { keys, sensor, outbox } = layout.household(name);
+const template = mkdtempSync(join(tmpdir(), 'attestream-households-'));
+
+beforeAll(async () => {
+  const made = layoutOf({ home: template, portBase: 20_000, households: 2 });
+  for (const name of made.households) {
+    const { keys, sensor, outbox } = made.household(name);
     const { secret } = await createHousehold(keys);
     createSensor(sensor, { secret });
     mkdirSync(outbox, { recursive: true });
     writeFileSync(join(outbox, 'journal'), 'readings');
   }
+});
+afterAll(() => rmSync(template, { recursive: true }));
+
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'attestream-erase-'));
+  cpSync(template, home, { recursive: true });
+  layout = layoutOf({ home, portBase: 20_000, households: 2 });
+  said.length = 0;
 });
 afterEach(() => rmSync(home, { recursive: true, force: true }));
 
@@ -42,11 +50,15 @@ it('the bytes are overwritten before the names go', async () => {
   const secret = Buffer.alloc(200_000, 'secret');
   writeFileSync(join(folder, 'key'), secret);
   const holder = await holding(join(folder, 'key'));
-  destroyFolder(folder);
-  const left = readFileSync(`/proc/${holder.pid}/fd/3`); // the file itself, without its name
   const ended = once(holder, 'close');
-  holder.kill('SIGKILL');
-  await ended;
+  let left: Buffer;
+  try {
+    destroyFolder(folder);
+    left = readFileSync(`/proc/${holder.pid}/fd/3`); // the file itself, without its name
+  } finally {
+    holder.kill('SIGKILL');
+    await ended;
+  }
   expect(left).toHaveLength(secret.length);
   expect(left.includes('secret')).toBe(false);
 });
@@ -89,11 +101,14 @@ it('refused while make run uses the folder', async () => {
 
 it('refused while an agent of the household runs, whoever started it; possible once it has ended', async () => {
   const agent = spawn('sleep', ['600'], { env: { PATH: process.env['PATH'], ATTESTREAM_HOUSEHOLD_DIR: layout.household('home-1').keys } });
-  await once(agent, 'spawn');
-  await expect(erase(layout, 'home-1', say)).rejects.toMatchObject({ code: 'ATS_HOUSEHOLD_IN_USE' });
   const ended = once(agent, 'close');
-  agent.kill('SIGKILL');
-  await ended;
+  try {
+    await once(agent, 'spawn');
+    await expect(erase(layout, 'home-1', say)).rejects.toMatchObject({ code: 'ATS_HOUSEHOLD_IN_USE' });
+  } finally {
+    agent.kill('SIGKILL');
+    await ended;
+  }
   await erase(layout, 'home-1', say);
 });
 

@@ -11,6 +11,7 @@ import { attack, type Attacks } from './attacks.js';
 import { heardSince } from './heard.js';
 import { checkLog, type LogFindings } from './log-checks.js';
 import { raiseOpenFiles } from './raise-open-files.js';
+import { residentOf } from './report.js';
 import { recount, sourceEnds, verdictAt, type Recount } from './recount.js';
 import type { Stages } from './stages.js';
 
@@ -24,6 +25,8 @@ export interface Findings extends LogFindings {
   attacks?: Attacks;
   recount?: Recount;
   services?: readonly ServiceView[];
+  /** While everything still ran. */
+  rssMiB?: Record<string, number | undefined>;
   /** Parts that the job has stopped so that the log comes to rest. */
   stopped?: readonly string[];
 }
@@ -78,7 +81,7 @@ export async function doOnce({ stack, observer, stages, findings, say, signal }:
     const services = (observer.services() ?? []).filter(({ host }) => host === silenced);
     return services.length > 0 && services.every(({ state, active }) => state === 'UNKNOWN' && active) && services.some(({ executionStart }) => executionStart >= silentSince) ? services : undefined;
   }, { got: (services) => `${services.length} services: ${services[0]!.output}`, ...telling('it is not UNKNOWN') });
-  await stages.until('messages', `at least ${MESSAGES} verified telemetry messages`, 300, () => (verified() >= MESSAGES ? verified() : undefined),
+  await stages.until('messages', `at least ${MESSAGES} verified telemetry messages`, 480, () => (verified() >= MESSAGES ? verified() : undefined),
     { got: (n) => `${n} verified`, ...telling('too few') });
 
   findings.recount = await stages.until('accounted', 'one audit entry and one outcome for every source record', 120, async () => {
@@ -91,6 +94,7 @@ export async function doOnce({ stack, observer, stages, findings, say, signal }:
   checkAttacks(stages, attacks, findings.recount);
   await checkIcinga({ observer, stages, codec, kafka, findings, signal });
 
+  findings.rssMiB = residentOf(supervisor.status());
   const atRest = await bringToRest({ stack, stages, say });
   findings.recount = atRest.recount;
   findings.stopped = atRest.stopped;

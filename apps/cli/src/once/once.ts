@@ -9,7 +9,7 @@ import type { Observer } from '../watch/observer.js';
 import { writeJson } from '../write-json.js';
 import { passiveResults } from './icinga-results.js';
 import { doOnce, type Findings } from './job.js';
-import { reportHeader, residentMiB, type ReportHeader } from './report.js';
+import { reportHeader, residentOf, type ReportHeader } from './report.js';
 import { totalsOf, verdictAt } from './recount.js';
 import { Stages } from './stages.js';
 
@@ -101,10 +101,7 @@ export class Once {
       ...(anchored && { anchored }),
       ...(audit && { audit }),
       latencyMs: Object.fromEntries(Object.entries(latencies).filter(([, latency]) => latency !== undefined).map(([name, latency]) => [name, { p50: Math.round(latency!.p50), p99: Math.round(latency!.p99) }])),
-      rssMiB: {
-        cli: Math.round(process.memoryUsage.rss() / 2 ** 20),
-        ...Object.fromEntries(parts.filter(({ pid }) => pid !== undefined).map(({ name, pid }) => [name, residentMiB(pid!)])),
-      },
+      rssMiB: this.#findings.rssMiB ?? residentOf(parts),
     };
   }
 

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
-import { repositoryRoot } from '#libs/stack';
+import { repositoryRoot, type PartStatus } from '#libs/stack';
 
 /** One thing that a report holds its run to. */
 export interface Check {
@@ -40,7 +40,7 @@ export function reportHeader(schema: string, startedAt: Date, checks: readonly C
 }
 
 /** Resident memory of a process and its children, MiB; undefined when it is gone. */
-export function residentMiB(pid: number): number | undefined {
+function residentMiB(pid: number): number | undefined {
   try {
     const rss = Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
@@ -48,6 +48,14 @@ export function residentMiB(pid: number): number | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Of this process and every part that runs. */
+export function residentOf(parts: readonly Pick<PartStatus, 'name' | 'pid'>[]): Record<string, number | undefined> {
+  return {
+    cli: Math.round(process.memoryUsage.rss() / 2 ** 20),
+    ...Object.fromEntries(parts.filter(({ pid }) => pid !== undefined).map(({ name, pid }) => [name, residentMiB(pid!)])),
+  };
 }
 
 function git(...args: string[]): string | undefined {

@@ -3,14 +3,17 @@ import { dirname, join } from 'node:path';
 import { AtsError } from '#libs/errors';
 import { TILE_WIDTH } from '../tlog-tiles.js';
 import { errnoOf, type Disk } from './disk.js';
-import { writeSynced } from './generations.js';
 import { foldersAbove, fullTiles, indexOfName, pathIn, rowsOf, type Layout, type Row } from './layout.js';
 import { Pool } from './serial.js';
+import { StagedFiles, WIDTH } from './staged-files.js';
 
-/** Files in flight at a time: as many syncs as the pool of Node's threads makes at once, and their neighbours ready. */
-const WIDTH = 8;
+/** Files that are open at a time. */
+const TOGETHER = 256;
 
 export interface PublicFile { readonly path: string; readonly bytes: Buffer }
+
+/** Folders of files: made by this call, perhaps; and to sync once the files have their names. */
+interface Folders { readonly made: Set<string>; readonly toSync: Set<string> }
 
 export class PublicFiles {
   /** Folders whose names are known to survive a power cut. */
@@ -25,27 +28,23 @@ export class PublicFiles {
    * @throws AtsError ATS_LOG_FORKED when it is taken
    */
   async place(files: AsyncIterable<PublicFile> | Iterable<PublicFile>, taken: 'same' | 'never'): Promise<void> {
-    const toSync = new Set<string>();
-    const made = new Set<string>();
-    const writing = new Pool(WIDTH);
+    const folders: Folders = { made: new Set(), toSync: new Set() };
+    let together = new StagedFiles(this.disk);
     let count = 0;
     try {
       for await (const { path, bytes } of files) {
-        await this.#ensureFolders(path, made, toSync);
-        const staged = join(this.layout.staging, `file-${count++}`);
-        writing.start(async () => {
-          await writeSynced(this.disk, staged, bytes);
-          await this.#give(staged, path, bytes, taken);
-          await this.disk.remove(staged);
-        });
+        await this.#ensureFolders(path, folders);
+        together.write({ staged: join(this.layout.staging, `file-${count++}`), path, bytes });
+        if (together.count < TOGETHER) continue;
+        await this.#name(together, taken);
+        together = new StagedFiles(this.disk);
       }
+      await this.#name(together, taken);
     } finally {
-      await writing.finish();
+      await together.close();
     }
-    const syncing = new Pool(WIDTH);
-    for (const folder of toSync) syncing.start(() => this.disk.syncFolder(join(this.layout.public, folder)));
-    await syncing.finish();
-    for (const folder of made) this.#durable.add(folder);
+    await inPool(folders.toSync, (folder) => this.disk.syncFolder(join(this.layout.public, folder)));
+    for (const folder of folders.made) this.#durable.add(folder);
   }
 
   /** Removes the full tiles and bundles that stand behind those of `size` leaves, from a commit of at most `entries` more that did not end. */
@@ -94,7 +93,7 @@ export class PublicFiles {
   }
 
   /** Makes the folders of a file. To sync are its own, and the one above any whose name may not be durable yet. */
-  async #ensureFolders(path: string, made: Set<string>, toSync: Set<string>): Promise<void> {
+  async #ensureFolders(path: string, { made, toSync }: Folders): Promise<void> {
     const folders = foldersAbove(path);
     toSync.add(folders.at(-1)!);
     for (const folder of folders) {
@@ -103,6 +102,13 @@ export class PublicFiles {
       made.add(folder);
       toSync.add(dirname(folder));
     }
+  }
+
+  async #name(together: StagedFiles, taken: 'same' | 'never'): Promise<void> {
+    await inPool(await together.sync(), async ({ staged, path, bytes }) => {
+      await this.#give(staged, path, bytes, taken);
+      await this.disk.remove(staged);
+    });
   }
 
   async #give(staged: string, path: string, bytes: Buffer, taken: 'same' | 'never'): Promise<void> {
@@ -115,4 +121,10 @@ export class PublicFiles {
       throw new AtsError('ATS_LOG_FORKED', `${target} is there, and another process wrote it`, { cause: error });
     }
   }
+}
+
+async function inPool<T>(items: Iterable<T>, action: (item: T) => Promise<void>): Promise<void> {
+  const pool = new Pool(WIDTH);
+  for (const item of items) pool.start(() => action(item));
+  await pool.finish();
 }

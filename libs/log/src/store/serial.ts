@@ -22,9 +22,14 @@ export class Pool {
     this.#started.push(this.#run(action));
   }
 
-  /** Until all that was started has ended. Rejects with the first failure. */
-  async finish(): Promise<void> {
+  /** Until all that was started has ended, well or not. */
+  async ended(): Promise<void> {
     await Promise.all(this.#started);
+  }
+
+  /** The same; rejects with the first failure. */
+  async finish(): Promise<void> {
+    await this.ended();
     if (this.#failures.length > 0) throw this.#failures[0];
   }
 
