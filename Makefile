@@ -52,10 +52,11 @@ stop: ## stop what KEEP=1 left running
 reset: deps build ## forget all data of make run
 	@$(cli) reset
 
-deps: ## install what is missing, from Debian, npm, Maven Central and PyPI
+deps: ## install what is missing, from Debian, npm, Maven Central and PyPI; build native/ where cargo is
 	@scripts/install-prerequisites
 	@scripts/install-node-modules
 	@scripts/install-tools
+	@scripts/install-native
 
 build: dist/.stamp ## compile the apps
 

@@ -43,8 +43,9 @@ export class Trapdoor {
   }
 }
 
-type Fp2 = readonly [bigint, bigint];
-type Point<F> = readonly [F, F] | null;
+export type Fp2 = readonly [bigint, bigint];
+/** Affine; null is infinity. */
+export type Point<F> = readonly [F, F] | null;
 
 const q = BASE_MODULUS;
 const mod = (x: bigint, m = q) => ((x % m) + m) % m;
@@ -60,8 +61,8 @@ function inverse(x: bigint, m: bigint): bigint {
 
 interface Field<F> { add(a: F, b: F): F; sub(a: F, b: F): F; mul(a: F, b: F): F; inv(a: F): F; equal(a: F, b: F): boolean }
 
-const fp: Field<bigint> = { add: (a, b) => mod(a + b), sub: (a, b) => mod(a - b), mul: (a, b) => mod(a * b), inv: (a) => inverse(a, q), equal: (a, b) => a === b };
-const fp2: Field<Fp2> = {
+export const fp: Field<bigint> = { add: (a, b) => mod(a + b), sub: (a, b) => mod(a - b), mul: (a, b) => mod(a * b), inv: (a) => inverse(a, q), equal: (a, b) => a === b };
+export const fp2: Field<Fp2> = {
   add: (a, b) => [mod(a[0] + b[0]), mod(a[1] + b[1])],
   sub: (a, b) => [mod(a[0] - b[0]), mod(a[1] - b[1])],
   mul: (a, b) => [mod(a[0] * b[0] - a[1] * b[1]), mod(a[0] * b[1] + a[1] * b[0])],
@@ -70,7 +71,7 @@ const fp2: Field<Fp2> = {
 };
 
 /** Chord and tangent, in affine coordinates; y^2 = x^3 + b. */
-function plus<F>(f: Field<F>, p: Point<F>, r: Point<F>): Point<F> {
+export function plus<F>(f: Field<F>, p: Point<F>, r: Point<F>): Point<F> {
   if (p === null) return r;
   if (r === null) return p;
   const same = f.equal(p[0], r[0]);
@@ -92,7 +93,7 @@ function multiplier<F>(f: Field<F>, generator: Point<F>): (k: bigint) => readonl
   };
 }
 
-const g1Times = multiplier(fp, [1n, 2n]);
+export const g1Times = multiplier(fp, [1n, 2n]);
 /** The generator of G2 that EIP-197 fixes. */
 const g2Times = multiplier(fp2, [
   [10857046999023057135944570762232829481370756359578518086990519993285655852781n, 11559732032986387107991004021392285783925812861821192530917403151452391805634n],

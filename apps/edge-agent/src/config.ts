@@ -1,5 +1,6 @@
 import { STREAMS } from '#libs/edge';
 import { defineConfig, setting, type ConfigValues } from '#libs/config';
+import { ENGINE_CHOICES } from '#libs/proofs';
 import { commonConfig } from '#libs/service';
 import { ID_PATTERN } from '#libs/verdict';
 import { z } from 'zod';
@@ -24,7 +25,8 @@ export const config = defineConfig('edge-agent', {
   streams: setting('ATTESTREAM_STREAMS', streams, 'Metrics to publish. One without a policy in the parameter set, or without a source on this machine, is left out.'),
   outboxFolder: setting('ATTESTREAM_OUTBOX_DIR', folder, 'Folder of the durable outbox; it holds unsent readings, so nobody else may read it.'),
   outboxMaxMib: setting('ATTESTREAM_OUTBOX_MAX_MIB', z.coerce.number().int().min(1).default(256), 'Disk that the outbox may take, MiB. When it is full, the sensor keeps its newest 256 windows a stream.'),
-  proverThreads: setting('ATTESTREAM_PROVER_THREADS', z.coerce.number().int().min(1).max(64).default(1), 'Proofs made at the same time.'),
+  prover: setting('ATTESTREAM_PROVER', z.enum(ENGINE_CHOICES).default('auto'), 'Which implementation makes proofs: native where native/ is built, snarkjs everywhere; auto takes native where it can.'),
+  proverThreads: setting('ATTESTREAM_PROVER_THREADS', z.coerce.number().int().min(1).max(64).default(1), 'Threads that prove: snarkjs makes a proof on each, native one proof after the other on all.'),
 });
 
 export type AgentConfig = ConfigValues<typeof config.settings>;

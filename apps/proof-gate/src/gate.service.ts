@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { readDeployment, RegistryProjection } from '#libs/chain';
 import type { AtsError } from '#libs/errors';
 import { decodeBlock, EventCodec, EventReader, registerSchemas, TOPICS } from '#libs/events';
-import { createSnarkjsVerifier, deploymentScope, Verifiers } from '#libs/proofs';
+import { chooseEngine, deploymentScope, Verifiers } from '#libs/proofs';
 import { CONFIG, LOG, Outage, Readiness, type Log } from '#libs/service';
 import { connectKafka, ensureTopics, ExactlyOnceProcessor, LogReader, type KafkaClient, type ProcessorEvent } from '#libs/stream';
 import { EMPTY_STATE, isRecorded, ParameterSets, SOURCE_TOPICS, type SourceTopic } from '#libs/verdict';
@@ -45,7 +45,12 @@ export class GateService {
     const projection = new RegistryProjection(deployment);
     const events = new EventReader(config.registryUrl);
     const outages = { telemetry: new Outage('parameters of telemetry', log, readiness), 'bci-intent': new Outage('parameters of bci-intent', log, readiness) };
-    const verifiers = new Verifiers(config.circuitsDir, config.verifierThreads, createSnarkjsVerifier);
+    const engine = chooseEngine(config.verifier);
+    this.metrics.verifier.set({ name: engine.name }, 1);
+    const told = `${engine.name} verifies proofs${engine.because === null ? '' : `, for native/ is not built: ${engine.because}`}`;
+    if (engine.because === null) log.info(told);
+    else log.warn(told);
+    const verifiers = new Verifiers(config.circuitsDir, config.verifierThreads, engine.createVerifier);
     const follower = new RegistryFollower({
       projection,
       decode: decodeBlock,

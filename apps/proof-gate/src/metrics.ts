@@ -9,6 +9,7 @@ export class GateMetrics {
   readonly verdicts: Counter<'topic' | 'verdict'>;
   readonly late: Counter<'topic'>;
   readonly batchRecords: Histogram<'topic'>;
+  readonly verifier: Gauge<'name'>;
   readonly verifySeconds: Histogram;
   readonly proofs: Counter<'holds'>;
   readonly chainWaitSeconds: Histogram;
@@ -21,6 +22,7 @@ export class GateMetrics {
     this.verdicts = new Counter({ name: 'attestream_gate_verdicts_total', help: 'Committed verdicts.', labelNames: ['topic', 'verdict'], registers });
     this.late = new Counter({ name: 'attestream_gate_late_total', help: 'Verified events that nothing acts on any more.', labelNames: ['topic'], registers });
     this.batchRecords = new Histogram({ name: 'attestream_gate_batch_records', help: 'Records in one transaction.', labelNames: ['topic'], buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000], registers });
+    this.verifier = new Gauge({ name: 'attestream_gate_verifier', help: 'Which implementation verifies proofs: 1 at its name.', labelNames: ['name'], registers });
     this.verifySeconds = new Histogram({ name: 'attestream_gate_verify_seconds', help: 'Time to verify the proofs of one batch.', buckets: SECONDS, registers });
     this.proofs = new Counter({ name: 'attestream_gate_proofs_total', help: 'Proofs verified.', labelNames: ['holds'], registers });
     this.chainWaitSeconds = new Histogram({ name: 'attestream_gate_chain_wait_seconds', help: 'Time that a batch waited for chain-events to pass its registry blocks.', buckets: SECONDS, registers });

@@ -10,6 +10,7 @@ export const ATS_CODES = {
   ATS_SCHEMA_INCOMPATIBLE: { what: 'the registry refused the schema', todo: 'Change it so that old records can still be read.' },
   // proofs
   ATS_CIRCUIT_MISSING: { what: 'the files of a circuit are not there', todo: 'Restore circuits/ or run make ceremony.' },
+  ATS_NATIVE_MISSING: { what: 'the native verifier and prover are not built here', todo: 'Install cargo (1.85 or later) and run make deps, or let snarkjs do the work.' },
   ATS_PROOF_MALFORMED: { what: 'the bytes are not a proof', todo: 'Send A, B, C as 256 big-endian bytes.' },
   ATS_PROOF_FAILED: { what: 'no proof could be made', todo: 'Check the inputs against the statement.' },
   ATS_STATEMENT_UNSATISFIED: { what: 'the inputs do not satisfy the statement', todo: 'Check the named rule.' },

@@ -28,8 +28,11 @@ export interface Circuit {
   verificationKeyHash: string;
 }
 
-/** Where a circuit's files are looked for: `circuits/` beside the nearest package.json of this project, from source and from dist alike. */
-export const CIRCUITS_FOLDER = join(projectRoot(), 'circuits');
+/** The folder of this project's package.json, from source and from dist alike. */
+export const PROJECT_ROOT = projectRoot();
+
+/** Where a circuit's files are looked for. */
+export const CIRCUITS_FOLDER = join(PROJECT_ROOT, 'circuits');
 
 /** @throws AtsError ATS_CIRCUIT_MISSING when a file is not there or the key is not one of Groth16 over BN254. */
 export function loadCircuit(id: string, folder = CIRCUITS_FOLDER): Circuit {

@@ -1,10 +1,11 @@
 import { AtsError } from '#libs/errors';
-import { createNobleVerifier, createSnarkjsVerifier, type VerifierFactory } from '#libs/proofs';
+import { createNativeVerifier, createNobleVerifier, createSnarkjsVerifier, type VerifierFactory } from '#libs/proofs';
 
 /** Implementations that can verify proofs; the first is the default. */
 export const VERIFIERS: Readonly<Record<string, VerifierFactory>> = {
   snarkjs: createSnarkjsVerifier,
   noble: createNobleVerifier,
+  native: createNativeVerifier,
 };
 
 /** @throws AtsError ATS_CONFIG_INVALID */

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { FinalizedChain, RegistryProjection, type Membership } from '#libs/chain';
 import { buildTelemetryEvent, loadSensor, proofOf, windowDigest, withProof, type SignedWindow, type TelemetryEvent } from '#libs/edge';
 import { fieldFromText, fieldToBytes, type OutgoingRecord } from '#libs/events';
-import { commitmentOf, createSnarkjsProver, deploymentScope, KIND, leafHash, nullifierOf, sensorPublicKey, signDigest, WINDOW_READINGS, type Prover } from '#libs/proofs';
+import { chooseEngine, commitmentOf, deploymentScope, KIND, leafHash, nullifierOf, sensorPublicKey, signDigest, WINDOW_READINGS, type Prover } from '#libs/proofs';
 import { EventProducer, type SentRecord } from '#libs/stream';
 import type { Verdict } from '#libs/verdict';
 import { ATTACKER } from '../layout.js';
@@ -30,7 +30,7 @@ const BLOCKS_AT_ONCE = 500;
  * Everything is really proven; only the messages are tampered with.
  */
 export async function attack(stack: Stack, seed: number, signal: AbortSignal): Promise<Attacks> {
-  const prover = createSnarkjsProver({ threads: 1 });
+  const prover = chooseEngine('auto').createProver({ threads: 1 });
   const producer = new EventProducer(stack.kafka);
   try {
     const membership = await membershipOfNow(stack, signal);

@@ -4,7 +4,7 @@ import { readDeployment } from '#libs/chain';
 import { isSignedWindow, loadHousehold, type SignedWindow } from '#libs/edge';
 import { AtsError, isAtsError } from '#libs/errors';
 import { EventCodec, registerSchemas } from '#libs/events';
-import { createSnarkjsProver, deploymentScope } from '#libs/proofs';
+import { chooseEngine, deploymentScope, type Prover } from '#libs/proofs';
 import { CONFIG, LOG, Outage, Readiness, type Log } from '#libs/service';
 import { connectKafka, EventProducer, LogReader, type KafkaClient } from '#libs/stream';
 import { Registry } from 'prom-client';
@@ -52,7 +52,7 @@ export class EdgeAgentService {
     this.#outbox = outbox;
     const kafka = connectKafka({ brokers: config.kafkaBrokers, clientId: 'edge-agent', log: { info: (line) => log.info(line), warn: (line) => log.warn(line) } });
     const producer = new EventProducer(kafka, { deadlineMs: SEND_DEADLINE_MS });
-    const prover = createSnarkjsProver({ threads: config.proverThreads });
+    const prover = this.#prover();
     const view = new ChainView(deployment);
     const broker = new Outage('broker', log, this.readiness);
     const proofs = new Outage('prover', log, this.readiness);
@@ -96,6 +96,15 @@ export class EdgeAgentService {
       kafka.close();
       await outbox.close();
     }
+  }
+
+  #prover(): Prover {
+    const { config, log } = this;
+    const engine = chooseEngine(config.prover);
+    this.#metrics.prover(engine.name);
+    if (engine.because === null) log.info(`${engine.name} makes proofs`);
+    else log.warn(`${engine.name} makes proofs, for native/ is not built: ${engine.because}`);
+    return engine.createProver({ threads: config.proverThreads });
   }
 
   #sensor(outbox: Outbox, signal: AbortSignal): SensorLink {

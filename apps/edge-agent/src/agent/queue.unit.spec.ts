@@ -80,7 +80,7 @@ class World {
       },
       close: async () => undefined,
     };
-    const metrics = { window: () => undefined, proof: () => undefined, sent: () => undefined, sensorStart: () => undefined, givenUp: (why: string) => { this.givenUp.push(why); } };
+    const metrics = { window: () => undefined, proof: () => undefined, sent: () => undefined, sensorStart: () => undefined, prover: () => undefined, givenUp: (why: string) => { this.givenUp.push(why); } };
     const proving = new Proving({
       household, scope: 9n, policyFamily: FAMILY, codec, prover, outbox: this.outbox, changed: this.changed, metrics,
       present: () => this.#present(), sensorKey: () => sensorPublicKey(SENSOR), now: () => NOW, waitFor: (name, what) => this.waits.set(name, what),
