@@ -5,7 +5,7 @@ import type { ReportContext } from './context.js';
 import { html, Html } from './html.js';
 import { STYLE } from './style.js';
 import { markEvery, timelineSvg } from './timeline.js';
-import { count, headline, number, placeOf, time, VERDICT_WORDS } from './words.js';
+import { chainWasAsked, count, headline, number, placeOf, time, VERDICT_WORDS } from './words.js';
 
 /** Rows that a page shows of what may be very many. */
 const SHOWN = { findings: 5, devices: 60, checkpoints: 40 };
@@ -42,11 +42,12 @@ ${made(report, context)}
   return page.text;
 }
 
-function figures({ entries, verdicts: by, proofsVerified, size, unanchored, checkpoints: anchors, devices: streams }: AuditReport): Html {
+function figures(report: AuditReport): Html {
+  const { entries, verdicts: by, proofsVerified, size, unanchored, checkpoints: anchors, devices: streams } = report;
   const refused = Object.entries(by).reduce((sum, [verdict, n]) => (verdict === 'VERIFIED' || verdict === 'RECORDED' ? sum : sum + n), 0);
   const all: [string, string][] = [
     [number(entries), 'entries looked at'], [number(by.VERIFIED ?? 0), 'events proven'], [number(refused), 'messages refused'], [number(proofsVerified), 'proofs verified again'],
-    [number(size - unanchored), `of ${count(size, 'entry', 'entries')} covered by the chain`], [number(anchors.length), 'checkpoints'], [number(streams.length), 'streams of devices'],
+    ...(chainWasAsked(report) ? [[number(size - unanchored), `of ${count(size, 'entry', 'entries')} covered by the chain`], [number(anchors.length), 'checkpoints']] as [string, string][] : []), [number(streams.length), 'streams of devices'],
   ];
   return html`<div class="figures">${all.map(([value, label]) => html`<div class="figure"><b>${value}</b><span>${label}</span></div>`)}</div>`;
 }
@@ -87,7 +88,9 @@ function stateWords({ topic, state }: DeviceState): string {
   return topic === 'bci-intent' ? `intent ${state}` : state;
 }
 
-function checkpoints({ checkpoints: all, unanchored }: AuditReport, { deployment, chainIsOwn }: ReportContext): Html {
+function checkpoints(report: AuditReport, { deployment, chainIsOwn }: ReportContext): Html {
+  const { checkpoints: all, unanchored } = report;
+  if (!chainWasAsked(report)) return html`<p>The chain was not asked.</p>`;
   if (all.length === 0) return html`<p>No checkpoint of this log stands on the chain${unanchored > 0 ? `: ${count(unanchored, 'entry is', 'entries are')} the operator's word` : ''}.</p>`;
   const shown = all.toReversed().slice(0, SHOWN.checkpoints);
   const where = deployment === null ? '' : `Contract ${deployment.checkpointAnchor} on chain ${deployment.chainId}. `;

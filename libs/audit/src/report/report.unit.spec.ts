@@ -73,6 +73,15 @@ it('an audit of nothing has a page too', () => {
   expect(htmlReport(nothing, { ...context, deployment: null, commit: null })).toContain('No checkpoint of this log stands on the chain');
 });
 
+it('a chain that nobody asked has no anchors missing', () => {
+  const alone = report({ checkpoints: [], unanchored: 2800, unchecked: [{ code: 'CHAIN', detail: 'no chain was asked' }], outcome: 'unchecked' });
+  expect(htmlReport(alone, context)).toContain('The chain was not asked');
+  expect(htmlReport(alone, context)).not.toContain('covered by the chain');
+  expect(textReport(alone, context)).toMatch(/anchored {3}the chain was not asked\n/);
+  expect(textReport(alone, context)).not.toContain('without an anchor');
+  expect(textReport(report({ checkpoints: [], unanchored: 2800 }), context)).toMatch(/anchored {3}nothing yet\n.*2,800 entries without an anchor yet/);
+});
+
 it('the JSON is what REPORTS says: ok only with every check, and each check names what was wanted', () => {
   const good = jsonReport(report(), context) as Record<string, unknown>;
   expect(good).toMatchObject({ schema: 'attestream/audit/1', ok: true, entries: 2800, failures: [], unanchored: 12, range: { from: 0, to: 2800 }, verifier: 'snarkjs', machine: { cores: 2 } });

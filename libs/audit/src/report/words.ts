@@ -31,6 +31,11 @@ export function headline({ outcome, entries, range, size, topic, failureCount, u
   return `It does not hold: ${count(failureCount, 'finding', 'findings')}${kinds > 1 ? ` of ${kinds} kinds` : ''} in ${all}.`;
 }
 
+/** Whether the chain was looked at: no anchor found where nobody looked is no finding. */
+export function chainWasAsked({ unchecked }: Pick<AuditReport, 'unchecked'>): boolean {
+  return !unchecked.some(({ code }) => code === 'CHAIN');
+}
+
 /** Where a finding is, for a person. */
 export function placeOf({ leaf, topic, partition, offset }: Failure): string {
   const record = topic === null ? '' : `${topic}/${partition ?? '?'}/${offset ?? '?'}`;
