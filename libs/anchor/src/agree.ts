@@ -58,4 +58,4 @@ function agreed<T>(values: readonly (T | undefined)[], quorum: number, key: (val
 const blockKey = ({ number, hash }: BlockId): string => `${number} ${hash}`;
 const finalKey = ({ block, head, nonce }: FinalView): string => `${blockKey(block)} ${head.size} ${head.root.toString('hex')} ${nonce}`;
 const sightingKey = (sighting: Sighting): string =>
-  sighting.seen === 'mined' ? `${blockKey(sighting.block)} ${sighting.ok} ${sighting.head.size} ${sighting.head.root.toString('hex')}` : sighting.seen;
+  sighting.seen === 'mined' ? `${blockKey(sighting.block)} ${sighting.ok} ${sighting.head?.size} ${sighting.head?.root.toString('hex')}` : sighting.seen;

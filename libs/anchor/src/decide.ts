@@ -28,9 +28,9 @@ export interface Observation {
 /** `nonce`: how many transactions of the account are final. */
 export interface FinalView { readonly block: BlockId; readonly head: TreeHead; readonly nonce: number }
 
-/** `mined`: in this block of the canonical chain; `head` is the log's there. `absent`: in none, up to the finalized block and to where it was seen before. */
+/** `mined`: in this block of the canonical chain; `head` is the one that its event says it anchored. `absent`: in none, up to the finalized block and to where it was seen before. */
 export type Sighting =
-  | { readonly seen: 'mined'; readonly block: BlockId; readonly ok: boolean; readonly head: TreeHead }
+  | { readonly seen: 'mined'; readonly block: BlockId; readonly ok: boolean; readonly head: TreeHead | undefined }
   | { readonly seen: 'absent' }
   | { readonly seen: 'unknown' };
 
@@ -92,8 +92,8 @@ function follow(state: AnchorState, job: Job & { step: 'SIGNED' | 'SENT' }, seen
     const sighting = seen.sightings.get(hash);
     if (sighting?.seen !== 'mined') continue;
     const { block, ok, head } = sighting;
-    if (ok && !(head.size > target.size || sameHead(head, target))) {
-      return keep(state, new AtsError('ATS_CHAIN_WRONG', `${hash} succeeded in block ${block.number} and the log's head there is not what it anchors`));
+    if (ok && !(head && sameHead(head, target))) {
+      return keep(state, new AtsError('ATS_CHAIN_WRONG', `${hash} succeeded in block ${block.number} and did not anchor what it was sent for`));
     }
     return { state: { ...state, job: { ...job, step: 'MINED', mined: { hash, block, ok } } }, events: [{ type: 'mined', head: target, tx: hash, block, ok }] };
   }
@@ -123,6 +123,7 @@ function settle(state: AnchorState, job: Job & { step: 'MINED' }, { final, sight
   }
   if (!final || final.block.number < mined.block.number) return keep(state);
   if (!mined.ok) return final.head.size >= target.size ? covered(state, target, final) : replan(state, target, `${mined.hash} failed in block ${mined.block.number}`);
+  if (final.head.size < target.size) return keep(state, new AtsError('ATS_CHAIN_WRONG', `${mined.hash} anchored ${target.size} entries in block ${mined.block.number}, and the log has ${final.head.size} in block ${final.block.number}`));
   return {
     state: { ...state, job: null, anchored: { head: target, tx: mined.hash, block: mined.block } },
     events: [{ type: 'final', head: target, tx: mined.hash, block: mined.block }],

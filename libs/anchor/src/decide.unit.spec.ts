@@ -163,7 +163,7 @@ describe('given SIGNED or SENT', () => {
 
 describe('given MINED', () => {
   it('is FINAL when its block is still there and final, and is then all that is remembered', () => {
-    const decision = decide(given(inBlock(block(92))), seen({ sightings: new Map([['0xone', mined(block(92))]]) }), policy);
+    const decision = decide(given(inBlock(block(92))), seen({ final: final(92, 20), sightings: new Map([['0xone', mined(block(92))]]) }), policy);
     expect(decision.state).toEqual({ job: null, waiting: null, anchored: { head: head(20), tx: '0xone', block: block(92) } });
     expect(said(decision)).toEqual(['final']);
   });
@@ -183,6 +183,11 @@ describe('given MINED', () => {
   ])('is SENT again, and sent again, when %s', (_, sighting) => {
     const decision = decide(given(inBlock(block(99))), seen({ sightings: new Map([['0xone', sighting]]) }), policy);
     expect([decision.state.job, decision.send, said(decision)]).toEqual([sent(), '0xraw-one', ['reorganised']]);
+  });
+
+  it('is not FINAL while the log\'s final head does not have what the receipt says was anchored', () => {
+    const decision = decide(given(inBlock(block(92))), seen({ final: final(92, 19), sightings: new Map([['0xone', mined(block(92))]]) }), policy);
+    expect([stepOf(decision), decision.problem?.code]).toEqual(['MINED', 'ATS_CHAIN_WRONG']);
   });
 
   it('plans anew when it failed, and only once that is final', () => {

@@ -1,6 +1,6 @@
 import { Interface } from 'ethers';
 import { z } from 'zod';
-import { JsonRpc, RpcRefusal, bigQuantity, checkpointAnchorContract, hexBytes, quantity, type RpcCall } from '#libs/chain';
+import { JsonRpc, RpcRefusal, bigQuantity, checkpointAnchorContract, decodeAnchorLog, hexBytes, quantity, type RpcCall } from '#libs/chain';
 import { AtsError } from '#libs/errors';
 import type { TreeHead } from '#libs/log';
 import type { StateView, TipView } from './agree.js';
@@ -11,7 +11,8 @@ import type { JournalOwner } from './journal.js';
 const contract = new Interface(checkpointAnchorContract.abi);
 const hash = hexBytes(32).transform((bytes) => `0x${bytes.toString('hex')}`);
 const block = z.object({ number: quantity, hash, baseFeePerGas: bigQuantity });
-const receipt = z.object({ transactionHash: hash, blockNumber: quantity, blockHash: hash, status: quantity });
+const log = z.object({ address: z.string(), topics: z.array(hexBytes(32)).max(4), data: hexBytes() });
+const receipt = z.object({ transactionHash: hash, blockNumber: quantity, blockHash: hash, status: quantity, logs: z.array(log) });
 type Receipt = z.infer<typeof receipt>;
 
 /** Where an OP-stack chain has its GasPriceOracle. Elsewhere there is no code at this address. */
@@ -113,10 +114,19 @@ export class ChainEndpoint {
 
   async #whereMined(receipts: readonly Receipt[], elsewhere: Sighting): Promise<[string, Sighting][]> {
     const blocks = await this.#batch(receipts.map(({ blockNumber }) => ({ method: 'eth_getBlockByNumber', params: [hexOf(blockNumber), false], result: block.nullable() })));
-    return Promise.all(receipts.map(async ({ transactionHash, blockNumber, blockHash, status }, at): Promise<[string, Sighting]> => {
+    return receipts.map(({ transactionHash, blockNumber, blockHash, status, logs }, at): [string, Sighting] => {
       if (blocks[at]?.hash !== blockHash) return [transactionHash, elsewhere];
-      return [transactionHash, { seen: 'mined', block: { number: blockNumber, hash: blockHash }, ok: status === 1, head: await this.#head(blockHash) }];
-    }));
+      return [transactionHash, { seen: 'mined', block: { number: blockNumber, hash: blockHash }, ok: status === 1, head: this.#anchoredBy(logs) }];
+    });
+  }
+
+  /** The head that a transaction has anchored, by its own event: the state of an old block is gone on most nodes after some hours, and on anvil in a restart. */
+  #anchoredBy(logs: Receipt['logs']): TreeHead | undefined {
+    for (const item of logs) {
+      const event = item.address.toLowerCase() === this.owner.contract.toLowerCase() ? decodeAnchorLog(item) : undefined;
+      if (event?.type === 'anchored' && `0x${event.logId.toString('hex')}` === this.owner.logId) return { size: event.size, root: event.root };
+    }
+    return undefined;
   }
 
   async #head(blockHash: string): Promise<TreeHead> {

@@ -101,6 +101,24 @@ it('an anchor whose block is undone is sent again, the same one', async () => {
   expect(running.events.filter(({ type }) => type === 'signed')).toHaveLength(1);
 });
 
+it('a worker that comes back after its block\'s state is gone finishes the anchor by the receipt', async () => {
+  const first = start();
+  log.grow(3);
+  await until(() => said(first, 'mined'));
+  await first.stop();
+  await chain.mine(40);
+  for (const proxy of proxies) proxy.become('pruned');
+  const second = start();
+  try {
+    await until(anchoredAll(second));
+    expect(second.events.map(({ type }) => type)).toEqual(['resumed', 'final']);
+    expect([await onChain(), second.worker.status().problem]).toEqual([head(log.size), null]);
+  } finally {
+    await second.stop();
+    for (const proxy of proxies) proxy.become('honest');
+  }
+});
+
 it('a worker that starts again goes on with what its journal holds, and sends what was only signed', async () => {
   const first = start();
   log.grow(3);

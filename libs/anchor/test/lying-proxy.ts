@@ -1,19 +1,22 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { AbiCoder, Interface, Transaction } from 'ethers';
+import { Interface, Transaction } from 'ethers';
 import { z } from 'zod';
 import { checkpointAnchorContract } from '#libs/chain';
 
 /**
  * What an endpoint does with the truth. lagging: it stands some blocks behind. fake-receipt: it swallows what is sent, and says it was mined and
  * anchored. denial: it knows no transaction, and says their nonces are spent. rash-final: it calls the newest block final. estimate: an anchor takes
- * far more gas than it does, or half of it, by turns. The others fail openly.
+ * far more gas than it does, or half of it, by turns. pruned: it has no state of blocks that are long final. The others fail openly.
  */
 export const LIES = ['fake-receipt', 'denial', 'rash-final', 'estimate', 'wrong-chain', 'garbage', 'silent', 'reset'] as const;
-export type ProxyMode = 'honest' | 'lagging' | (typeof LIES)[number];
+export type ProxyMode = 'honest' | 'lagging' | 'pruned' | (typeof LIES)[number];
 
 interface Call { id: number; method: string; params: unknown[] }
 type Answer = Record<string, unknown> & { result?: unknown };
+
+/** How far behind the finalized block a pruned node has state. */
+const STATE_BLOCKS = 4;
 
 const contract = new Interface(checkpointAnchorContract.abi);
 const HEAD = contract.getFunction('head')!.selector;
@@ -94,6 +97,7 @@ export class LyingProxy {
       case 'rash-final': return params[0] === 'finalized' ? this.#ask(method, ['latest', false]) : undefined;
       case 'estimate': return method === 'eth_estimateGas' ? this.#estimate(params) : undefined;
       case 'lagging': return this.#late(method, params);
+      case 'pruned': return this.#withoutState(params);
       case 'denial':
         if (method === 'eth_getTransactionReceipt' || method === 'eth_getTransactionByHash') return { result: null };
         return method === 'eth_getTransactionCount' ? this.#oneMore(params) : undefined;
@@ -129,13 +133,28 @@ export class LyingProxy {
     if (method === 'eth_getTransactionReceipt' && this.sent.has(hash)) {
       const at = this.#fakes.get(hash) ?? block.parse((await this.#ask('eth_getBlockByNumber', ['latest', false])).result);
       this.#fakes.set(hash, at);
-      return { result: { transactionHash: hash, blockNumber: at.number, blockHash: at.hash, status: '0x1', logs: [] } };
+      const event = contract.encodeEventLog('Anchored', this.#headOf(hash));
+      return { result: { transactionHash: hash, blockNumber: at.number, blockHash: at.hash, status: '0x1', logs: [{ address: this.sent.get(hash)!.to, ...event }] } };
     }
     const newest = [...this.#fakes.keys()].at(-1);
     const call = params[0] as { data?: string };
     if (method !== 'eth_call' || !newest || !call.data?.startsWith(HEAD)) return undefined;
-    const [, size, root] = contract.decodeFunctionData('anchor', this.sent.get(newest)!.data) as unknown as [string, bigint, string];
-    return { result: AbiCoder.defaultAbiCoder().encode(['uint64', 'bytes32'], [size, root]) };
+    const [, size, root] = this.#headOf(newest);
+    return { result: contract.encodeFunctionResult('head', [size, root]) };
+  }
+
+  /** What a transaction would anchor. */
+  #headOf(hash: string): [logId: string, size: bigint, root: string] {
+    const [logId, size, root] = contract.decodeFunctionData('anchor', this.sent.get(hash)!.data) as unknown as [string, bigint, string];
+    return [logId, size, root];
+  }
+
+  async #withoutState(params: unknown[]): Promise<Answer | undefined> {
+    const { blockHash } = (params.at(-1) ?? {}) as { blockHash?: string };
+    if (blockHash === undefined) return undefined;
+    const [{ result }, final] = await Promise.all([this.#ask('eth_getBlockByHash', [blockHash, false]), this.#heightOf('finalized')]);
+    // some blocks of grace: more are mined while it is asked
+    return Number(block.parse(result).number) < final - STATE_BLOCKS ? { error: { code: -32000, message: 'missing trie node' } } : undefined;
   }
 
   async #oneMore(params: unknown[]): Promise<Answer> {
