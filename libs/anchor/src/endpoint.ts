@@ -1,9 +1,10 @@
 import { Interface } from 'ethers';
 import { z } from 'zod';
-import { JsonRpc, RpcRefusal, bigQuantity, checkpointAnchorContract, decodeAnchorLog, hexBytes, quantity, type RpcCall } from '#libs/chain';
+import { JsonRpc, RpcRefusal, bigQuantity, checkpointAnchorContract, hexBytes, quantity, type RpcCall } from '#libs/chain';
 import { AtsError } from '#libs/errors';
 import type { TreeHead } from '#libs/log';
 import type { StateView, TipView } from './agree.js';
+import { anchoredBy } from './anchored-by.js';
 import type { ChainQuestion } from './chain.js';
 import type { FinalView, Sighting } from './decide.js';
 import type { JournalOwner } from './journal.js';
@@ -116,17 +117,8 @@ export class ChainEndpoint {
     const blocks = await this.#batch(receipts.map(({ blockNumber }) => ({ method: 'eth_getBlockByNumber', params: [hexOf(blockNumber), false], result: block.nullable() })));
     return receipts.map(({ transactionHash, blockNumber, blockHash, status, logs }, at): [string, Sighting] => {
       if (blocks[at]?.hash !== blockHash) return [transactionHash, elsewhere];
-      return [transactionHash, { seen: 'mined', block: { number: blockNumber, hash: blockHash }, ok: status === 1, head: this.#anchoredBy(logs) }];
+      return [transactionHash, { seen: 'mined', block: { number: blockNumber, hash: blockHash }, ok: status === 1, head: anchoredBy(logs, this.owner) }];
     });
-  }
-
-  /** The head that a transaction has anchored, by its own event: the state of an old block is gone on most nodes after some hours, and on anvil in a restart. */
-  #anchoredBy(logs: Receipt['logs']): TreeHead | undefined {
-    for (const item of logs) {
-      const event = item.address.toLowerCase() === this.owner.contract.toLowerCase() ? decodeAnchorLog(item) : undefined;
-      if (event?.type === 'anchored' && `0x${event.logId.toString('hex')}` === this.owner.logId) return { size: event.size, root: event.root };
-    }
-    return undefined;
   }
 
   async #head(blockHash: string): Promise<TreeHead> {
