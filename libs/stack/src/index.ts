@@ -3,6 +3,7 @@ export { startAnvil, LOCAL_CHAIN_ID, type AnvilPart, type StartAnvilParameters }
 export { endOrphans, lockDataFolder, type DataFolderLock } from './data-folder.js';
 export { startIcinga, type IcingaPart, type StartIcingaParameters } from './icinga.js';
 export { startKafka, type KafkaPart, type StartKafkaParameters } from './kafka.js';
+export { startKafkaCluster, type KafkaCluster, type StartKafkaClusterParameters } from './kafka-cluster.js';
 export { startPart, type Part, type PartExit, type StartPartParameters } from './part.js';
 export { answers, canBind, freePorts } from './ports.js';
 export { identityOf, type ProcessIdentity } from './process-identity.js';
