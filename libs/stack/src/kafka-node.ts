@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { startPart, type Part } from './part.js';
 import { resolveTools } from './tools.js';
@@ -17,11 +17,13 @@ export interface StartKafkaNodeParameters {
   heapMiB: number;
   /** More flags of the JVM. */
   flags?: readonly string[];
+  /** A folder of classes that take the place of Kafka's own, for tests that change one. */
+  classesBefore?: string | undefined;
   signal?: AbortSignal | undefined;
 }
 
 /** One process of Kafka, formatted first where its folder holds no data. */
-export async function startKafkaNode({ name, dir, properties, clusterId, formatFlag, heapMiB, flags = [], signal }: StartKafkaNodeParameters): Promise<Part> {
+export async function startKafkaNode({ name, dir, properties, clusterId, formatFlag, heapMiB, flags = [], classesBefore, signal }: StartKafkaNodeParameters): Promise<Part> {
   const { java, kafkaClasspath } = await resolveTools();
   mkdirSync(dir, { recursive: true });
   const data = join(dir, 'data');
@@ -29,7 +31,7 @@ export async function startKafkaNode({ name, dir, properties, clusterId, formatF
   const logging = join(dir, 'log4j2.yaml');
   writeFileSync(file, `${Object.entries({ ...properties, 'log.dirs': data }).map(([key, value]) => `${key}=${value}`).join('\n')}\n`);
   writeFileSync(logging, LOGGING);
-  const common = [`-Dlog4j2.configurationFile=${logging}`, '-XX:+UseSerialGC', '-cp', kafkaClasspath];
+  const common = [`-Dlog4j2.configurationFile=${logging}`, '-XX:+UseSerialGC', '-cp', classesBefore === undefined ? kafkaClasspath : `${classesBefore}${delimiter}${kafkaClasspath}`];
   if (!existsSync(join(data, 'meta.properties'))) {
     await promisify(execFile)(java, ['-Xmx128m', '-XX:TieredStopAtLevel=1', ...common, 'kafka.tools.StorageTool', 'format', formatFlag, '-t', clusterId, '-c', file]);
   }

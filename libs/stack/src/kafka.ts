@@ -7,6 +7,8 @@ export interface StartKafkaParameters {
   port: number;
   controllerPort: number;
   heapMiB?: number;
+  /** See StartKafkaNodeParameters. */
+  classesBefore?: string;
   signal?: AbortSignal;
 }
 
@@ -16,10 +18,10 @@ export interface KafkaPart extends Part {
 }
 
 /** One combined KRaft node on 127.0.0.1, which keeps one copy of everything. Topics are never created by a client's mere mention. */
-export async function startKafka({ dir, port, controllerPort, heapMiB = 512, signal }: StartKafkaParameters): Promise<KafkaPart> {
+export async function startKafka({ dir, port, controllerPort, heapMiB = 512, classesBefore, signal }: StartKafkaParameters): Promise<KafkaPart> {
   const listeners = `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`;
   const part = await startKafkaNode({
-    name: 'kafka', dir, heapMiB, signal, clusterId: newClusterId(), formatFlag: '--standalone',
+    name: 'kafka', dir, heapMiB, classesBefore, signal, clusterId: newClusterId(), formatFlag: '--standalone',
     properties: {
       ...COMMON_PROPERTIES, ...copies(1, 1),
       'process.roles': 'broker,controller',
