@@ -9,7 +9,7 @@ node := bin/node
 cli := $(node) --enable-source-maps dist/apps/cli/src/main.js
 sources := $(shell find apps libs -name '*.ts' -not -name '*.spec.ts' 2>/dev/null) tsconfig.base.json tsconfig.build.json package-lock.json
 
-.PHONY: help chaos-anchor costs audit run forget-report test conformance bench-audit bench-log doctor stop reset deps build lint docs ceremony ceremony-verify check-bare
+.PHONY: help chaos chaos-anchor costs audit run forget-report test conformance bench-audit bench-log doctor stop reset deps build lint docs ceremony ceremony-verify check-bare
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-16s %s\n' "$$name" "$$text"; done
@@ -36,6 +36,9 @@ bench-audit: deps ## what an audit costs: entries a second without proofs, and b
 
 bench-log: deps ## the log's store beside Tessera's POSIX driver, and the cost of an entry from 1e4 to 1e7 (writes bench-log.json)
 	@$(node) --import ./bin/typescript.mjs test/perf/log/bench-log.ts
+
+chaos: deps ## everything under SIGKILLs, evictions and broker kills: every message judged, logged and shown once (SEED=5 KILLS=110 BROKER_KILLS=6 EVICTIONS=8 VALID=20000 BAD=2000 KAFKA=cluster|single BOUND_SECONDS=1500; writes chaos.json)
+	@$(node) --import ./bin/typescript.mjs test/chaos/gate/main.ts
 
 chaos-anchor: deps ## anchoring under kills, reorganisations and lying endpoints (SEED=4 CHAIN=anvil|geth KILLS=150 REORGS=40 BOUND_SECONDS=1800; writes chaos-anchor.json)
 	@$(node) --import ./bin/typescript.mjs test/chaos/anchor/main.ts

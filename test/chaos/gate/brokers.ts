@@ -1,0 +1,33 @@
+import { join } from 'node:path';
+import { freePorts, startKafka, startKafkaCluster, type KafkaPart } from '#libs/stack';
+
+/** The brokers of a run, whose processes can be killed and started again. */
+export interface Brokers {
+  /** `host:port` of each. */
+  readonly addresses: readonly string[];
+  /** Copies of each record. */
+  readonly copies: number;
+  kill(broker: number): Promise<void>;
+  start(broker: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Three brokers with a controller of their own, or one node that is everything. */
+export async function startBrokers(kind: 'cluster' | 'single', folder: string): Promise<Brokers> {
+  if (kind === 'cluster') {
+    const cluster = await startKafkaCluster({ folder });
+    return { addresses: cluster.addresses, copies: 3, kill: (broker) => cluster.kill(broker), start: (broker) => cluster.start(broker), stop: () => cluster.stop() };
+  }
+  const [port, controllerPort] = (await freePorts(2)) as [number, number];
+  const start = () => startKafka({ dir: join(folder, 'single'), port, controllerPort, heapMiB: 256 });
+  let part: KafkaPart = await start();
+  return {
+    addresses: [part.brokers], copies: 1,
+    async kill() {
+      part.kill('SIGKILL');
+      await part.exited;
+    },
+    async start() { part = await start(); },
+    stop: () => part.stop(),
+  };
+}

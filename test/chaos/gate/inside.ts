@@ -1,0 +1,134 @@
+/**
+ * Loaded into a gate's process before the gate (node --import): strikes it from within at a point of a transaction, and turns its protocol into a broken
+ * one where a run says so. Both take hold of the Kafka client's producers and of the reader, whatever the gate makes of them.
+ */
+import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { KafkaClient, LogReader } from '#libs/stream';
+import type { Point } from './plan.js';
+
+export interface Trap { at: Point; signal: 'SIGKILL' | 'SIGSTOP' }
+
+/**
+ * A protocol that the judge must refuse.
+ * - `own-id`: the transactional id is the process's, not the partition's: a successor does not fence it.
+ * - `outside`: what a transaction sends is visible whether it commits or not.
+ * - `split-offsets`: the offsets are committed in a transaction of their own, after the records.
+ * - `early-offset`: the committed offset is read before the producer is initialised, when a predecessor can still commit.
+ */
+export const FAULTS = ['own-id', 'outside', 'split-offsets', 'early-offset'] as const;
+export type Fault = (typeof FAULTS)[number];
+
+/** Environment of this module. */
+export interface InsideSettings {
+  /** Traps are put here, the next one first; one that was sprung is taken out. */
+  CHAOS_TRAPS: string;
+  /** One line a thing that happened: `trap POINT TRANSACTIONAL_ID`, `committed TOPIC/PARTITION`. */
+  CHAOS_NOTES: string;
+  CHAOS_FAULT?: Fault;
+  /** While this file is there, `early-offset` waits between the offset and the producer. */
+  CHAOS_HOLD?: string;
+}
+
+type KafkaJsClient = ReturnType<KafkaClient['role']>;
+type Producer = ReturnType<KafkaJsClient['producer']>;
+type Transaction = Awaited<ReturnType<Producer['transaction']>>;
+
+const { CHAOS_TRAPS: trapFile, CHAOS_NOTES: notesFile, CHAOS_FAULT: fault, CHAOS_HOLD: holdFile } = process.env as unknown as InsideSettings;
+const GROUP = 'proof-gate';
+/** A broken protocol needs its zombie's transaction to last until the driver has seen what it waits for. */
+const LONG_TRANSACTION_MS = 60_000;
+
+const note = (line: string): void => appendFileSync(notesFile, `${line}\n`);
+
+function step(at: Point, transactionalId: string): void {
+  if (!existsSync(trapFile)) return;
+  const [next, ...rest] = JSON.parse(readFileSync(trapFile, 'utf8')) as Trap[];
+  if (next?.at !== at) return;
+  if (rest.length === 0) rmSync(trapFile);
+  else {
+    writeFileSync(`${trapFile}.new`, JSON.stringify(rest));
+    renameSync(`${trapFile}.new`, trapFile);
+  }
+  note(`trap ${at} ${transactionalId}`);
+  process.kill(process.pid, next.signal);
+}
+
+const role = KafkaClient.prototype.role;
+const committed = LogReader.prototype.committed;
+const early = new Map<string, bigint | null>();
+
+KafkaClient.prototype.role = function trapped(this: KafkaClient, ...parameters): KafkaJsClient {
+  const client = role.apply(this, parameters);
+  const newProducer = client.producer.bind(client);
+  client.producer = (config = {}) => {
+    const { transactionalId } = config;
+    if (transactionalId === undefined) return newProducer(config);
+    const producer = newProducer({
+      ...config, ...(fault === 'own-id' && { transactionalId: `${transactionalId}-${process.pid}` }), ...(fault !== undefined && { transactionTimeout: LONG_TRANSACTION_MS }),
+    });
+    if (fault === 'early-offset') readEarly(producer, this, transactionalId);
+    const plain = fault === 'outside' ? newProducer({ idempotent: true, allowAutoTopicCreation: false }) : undefined;
+    const begin = producer.transaction.bind(producer);
+    producer.transaction = async () => struck(await begin(), transactionalId, begin, plain);
+    return producer;
+  };
+  return client;
+};
+
+LogReader.prototype.committed = async function noted(this: LogReader, groupId, topic, partition): Promise<bigint | null> {
+  const place = `${topic}/${partition}`;
+  const offset = early.has(place) ? early.get(place)! : await committed.call(this, groupId, topic, partition);
+  early.delete(place);
+  note(`committed ${place}`);
+  return offset;
+};
+
+/** Parts of a transaction as the gate sees it, each with a point behind it. */
+function struck(transaction: Transaction, id: string, begin: () => Promise<Transaction>, plain: Producer | undefined): Transaction {
+  let offsets: Parameters<Transaction['sendOffsets']>[0] | undefined;
+  return {
+    ...transaction,
+    async sendBatch(batch) {
+      if (plain) {
+        await plain.connect();
+        return await plain.sendBatch(batch);
+      }
+      return await transaction.sendBatch(batch);
+    },
+    async sendOffsets(sent) {
+      step('sent', id);
+      offsets = sent;
+      if (fault !== 'split-offsets') await transaction.sendOffsets(sent);
+      step('offsets', id);
+    },
+    async commit() {
+      const committing = transaction.commit();
+      // By then the request has left, and the answer may or may not be there.
+      await Promise.race([committing, delay(Math.random() * 4)]);
+      step('committing', id);
+      await committing;
+      step('committed', id);
+      if (fault === 'split-offsets' && offsets) {
+        const own = await begin();
+        await own.sendOffsets(offsets);
+        await own.commit();
+      }
+    },
+  };
+}
+
+/** The transactional id is GROUP-TOPIC-PARTITION. */
+function readEarly(producer: Producer, kafka: KafkaClient, transactionalId: string): void {
+  const [, topic, partition] = new RegExp(`^${GROUP}-(.+)-(\\d+)$`).exec(transactionalId)!;
+  const connect = producer.connect.bind(producer);
+  producer.connect = async () => {
+    const reader = new LogReader(kafka);
+    const place = `${topic}/${partition}`;
+    early.set(place, await committed.call(reader, GROUP, topic!, Number(partition)));
+    note(`committed ${place}`);
+    await reader.close();
+    while (holdFile !== undefined && existsSync(holdFile)) await delay(20);
+    await connect();
+  };
+}
