@@ -18,6 +18,8 @@ const node = Buffer.alloc(1 + 2 * HASH_BYTES, 1);
 const tile = Buffer.alloc(1 + MOST_HASHES * HASH_BYTES);
 const pairs = Array.from({ length: MOST_HASHES / 2 }, (_, i) => tile.subarray(2 * i * HASH_BYTES, 1 + 2 * (i + 1) * HASH_BYTES));
 let leaf = Buffer.alloc(1 + 1024);
+/** The first bytes of `leaf`, by how many: entries have few lengths, and a view costs as much as the hash of a short one. */
+let leafViews: Buffer[] = [];
 
 /** SHA-256(0x00 || entry). */
 export function leafHash(entry: Uint8Array): Buffer {
@@ -28,9 +30,13 @@ export function leafHash(entry: Uint8Array): Buffer {
 
 /** {@link leafHash}, written into `target` at byte `offset`. */
 export function leafHashInto(entry: Uint8Array, target: Buffer, offset: number): void {
-  if (entry.length >= leaf.length) leaf = Buffer.alloc(1 + 2 * entry.length);
+  if (entry.length >= leaf.length) {
+    leaf = Buffer.alloc(1 + 2 * entry.length);
+    leafViews = [];
+  }
   leaf.set(entry, 1);
-  target.write(hash('sha256', leaf.subarray(0, 1 + entry.length), 'binary'), offset, HASH_BYTES, 'latin1');
+  const view = leafViews[entry.length] ??= leaf.subarray(0, 1 + entry.length);
+  target.write(hash('sha256', view, 'binary'), offset, HASH_BYTES, 'latin1');
 }
 
 /** SHA-256(0x01 || left || right). */

@@ -1,5 +1,7 @@
 /** The system calls that the store makes, one method each: what a crash can fall between, and what the tests make fail. */
-import { link, mkdir, open, readdir, readFile, rename, rmdir, unlink } from 'node:fs/promises';
+import { closeSync, fsync, linkSync, mkdirSync, openSync, readdirSync, renameSync, rmdirSync, unlinkSync, writeSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import { AtsError } from '#libs/errors';
 import { flockFolder, type FolderLock } from './folder-lock.js';
 
@@ -35,27 +37,36 @@ export interface Disk {
   lock(path: string): Promise<FolderLock>;
 }
 
-/** The machine's own. */
+const sync = promisify(fsync);
+
+/**
+ * The machine's own. What waits for the medium (a sync, a read) goes through Node's pool of threads. The rest changes the kernel's memory only and is done
+ * at once: a trip through the pool costs several times the call itself, and would queue behind the syncs.
+ */
 export const nodeDisk: Disk = {
-  async create(path) {
-    const handle = await open(path, 'wx', 0o644);
-    return { write: (bytes) => handle.writeFile(bytes), sync: () => handle.sync(), close: () => handle.close() };
+  create: async (path) => {
+    const fd = openSync(path, 'wx', 0o644);
+    return {
+      write: async (bytes) => { for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at); },
+      sync: () => sync(fd),
+      close: async () => { closeSync(fd); },
+    };
   },
-  link,
-  rename,
-  remove: (path) => unless('ENOENT', unlink(path), undefined),
-  mkdir: async (path) => { await mkdir(path); },
-  rmdir,
+  link: async (from, to) => { linkSync(from, to); },
+  rename: async (from, to) => { renameSync(from, to); },
+  remove: (path) => unless('ENOENT', async () => { unlinkSync(path); }, undefined),
+  mkdir: async (path) => { mkdirSync(path); },
+  rmdir: async (path) => { rmdirSync(path); },
   async syncFolder(path) {
-    const handle = await open(path, 'r');
+    const fd = openSync(path, 'r');
     try {
-      await handle.sync();
+      await sync(fd);
     } finally {
-      await handle.close();
+      closeSync(fd);
     }
   },
-  read: (path) => unless('ENOENT', readFile(path), undefined),
-  list: (path) => unless('ENOENT', readdir(path), []),
+  read: (path) => unless('ENOENT', () => readFile(path), undefined),
+  list: (path) => unless('ENOENT', async () => readdirSync(path), []),
   lock: flockFolder,
 };
 
@@ -71,9 +82,9 @@ export function storeError(error: unknown, folder: string): unknown {
   return new AtsError(errno === 'ENOSPC' || errno === 'EDQUOT' ? 'ATS_LOG_DISK_FULL' : 'ATS_LOG_DISK_FAILED', `${folder}: ${(error as Error).message}`, { cause: error });
 }
 
-async function unless<T, E>(errno: string, result: Promise<T>, otherwise: E): Promise<T | E> {
+async function unless<T, E>(errno: string, call: () => Promise<T>, otherwise: E): Promise<T | E> {
   try {
-    return await result;
+    return await call();
   } catch (error) {
     if (errnoOf(error) === errno) return otherwise;
     throw error;

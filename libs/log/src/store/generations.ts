@@ -8,6 +8,7 @@ const DIGITS = 16;
 /** The present value, and what its folder holds besides. Its owner calls one method at a time. */
 export class Generations {
   #failed: AtsError | undefined;
+  #prepared: Buffer | undefined;
 
   private constructor(private readonly disk: Disk, private readonly folder: string, private readonly staging: string, private number: number, private bytes: Buffer | undefined) {}
 
@@ -36,6 +37,7 @@ export class Generations {
     const staged = this.#staged();
     await this.disk.remove(staged);
     await writeSynced(this.disk, staged, bytes);
+    this.#prepared = bytes;
   }
 
   /**
@@ -43,7 +45,7 @@ export class Generations {
    * two processes one wins, whatever they hold or believe.
    * @throws AtsError ATS_LOG_FORKED when someone else has taken the number
    */
-  async swap(bytes: Buffer): Promise<void> {
+  async swap(): Promise<void> {
     const next = join(this.folder, nameOf(this.number + 1));
     await this.disk.link(this.#staged(), next).catch((error: unknown) => {
       throw errnoOf(error) === 'EEXIST' ? this.#taken() : error;
@@ -55,7 +57,7 @@ export class Generations {
       throw error;
     }
     this.number++;
-    this.bytes = bytes;
+    this.bytes = this.#prepared;
   }
 
   /** Removes what `prepare` left and all values but the present one. Not synced: what a power cut brings back is dropped again. */

@@ -116,12 +116,10 @@ export class LogStore {
 
       await this.#begin();
       const growing = new GrowingEdge(before.edge, entries);
-      await this.#files.place(growing, 'never');
-      const state: State = { edge: growing.edge, nextOffset, published: this.#publishedSize };
-      const bytes = encodeState(state);
-      await this.#states.prepare(bytes);
-      await this.#states.swap(bytes);
-      this.#state = state;
+      const grown = (): State => ({ edge: growing.edge, nextOffset, published: this.#publishedSize });
+      await this.#files.place(growing, 'never', () => this.#states.prepare(encodeState(grown())));
+      await this.#states.swap();
+      this.#state = grown();
       this.#unfinished = false;
       await this.#afterwards(() => this.#states.dropOld());
       return this.head;
@@ -140,11 +138,12 @@ export class LogStore {
       if (size < before) throw new AtsError('ATS_LOG_FORKED', `a checkpoint of ${size} entries was to replace one of ${before}`);
       await this.#begin();
       await this.#assertShown();
-      await this.#files.place(await this.#partials(size), 'same');
-      if (!this.#published.value?.equals(note)) {
-        await this.#published.prepare(note);
-        await this.#published.swap(note);
-      }
+      const isNew = !this.#published.value?.equals(note);
+      await this.#files.place(await this.#partials(size), 'same', async () => {
+        if (isNew) await this.#published.prepare(note);
+        await this.#stage(note);
+      });
+      if (isNew) await this.#published.swap();
       this.#publishedSize = size;
       await this.#show(note);
       this.#unfinished = false;
@@ -195,7 +194,10 @@ export class LogStore {
       throw new AtsError('ATS_LOG_FORKED', `${checkpoint} is none that this store published`);
     }
     await this.#begin();
-    if (note) await this.#show(note);
+    if (note) {
+      await this.#stage(note);
+      await this.#show(note);
+    }
     await this.#states.dropOld();
     await this.#published.dropOld();
     await this.#files.sweep(this.#publishedSize);
@@ -210,14 +212,19 @@ export class LogStore {
     }
   }
 
+  #stage(note: Buffer): Promise<void> {
+    return writeSynced(this.#disk, this.#staged(), note);
+  }
+
+  /** Lets readers see what {@link #stage} wrote. */
   async #show(note: Buffer): Promise<void> {
-    const staged = join(this.#layout.staging, 'checkpoint');
-    await writeSynced(this.#disk, staged, note);
     await this.#published.assertNewest();
-    await this.#disk.rename(staged, this.#layout.checkpoint);
+    await this.#disk.rename(this.#staged(), this.#layout.checkpoint);
     this.#shown = note;
     await this.#disk.syncFolder(this.#layout.public);
   }
+
+  #staged(): string { return join(this.#layout.staging, 'checkpoint'); }
 
   /** The partial tiles and the partial bundle of the tree of `size` leaves. */
   async #partials(size: number): Promise<PublicFile[]> {

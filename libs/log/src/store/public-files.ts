@@ -5,10 +5,13 @@ import { TILE_WIDTH } from '../tlog-tiles.js';
 import { errnoOf, type Disk } from './disk.js';
 import { foldersAbove, fullTiles, indexOfName, pathIn, rowsOf, type Layout, type Row } from './layout.js';
 import { Pool } from './serial.js';
-import { StagedFiles, WIDTH } from './staged-files.js';
+import { writeAllSynced, type StagedFile } from './staged-files.js';
 
-/** Files that are open at a time. */
-const TOGETHER = 256;
+/**
+ * Files that are written and synced side by side. Enough that Node's pool of threads has syncs to make while this process hashes the next entries, and no
+ * more: whatever else the process asks of the pool waits behind them.
+ */
+const TOGETHER = 32;
 
 export interface PublicFile { readonly path: string; readonly bytes: Buffer }
 
@@ -23,27 +26,36 @@ export class PublicFiles {
 
   /**
    * Makes the files, as they come, and their folders; they survive a power cut when it resolves. Bytes are synced before a name is given, so that what stands
-   * in the served folder is always whole.
+   * in the served folder is always whole. While some are synced, the next ones are asked for. When it settles, nothing of it is under way.
    * @param taken what to make of a name that is there already: fine when it has the same bytes, or never
+   * @param beside what is to be synced beside the last of them, once all have come
    * @throws AtsError ATS_LOG_FORKED when it is taken
    */
-  async place(files: AsyncIterable<PublicFile> | Iterable<PublicFile>, taken: 'same' | 'never'): Promise<void> {
+  async place(files: AsyncIterable<PublicFile> | Iterable<PublicFile>, taken: 'same' | 'never', beside: () => Promise<void>): Promise<void> {
     const folders: Folders = { made: new Set(), toSync: new Set() };
-    let together = new StagedFiles(this.disk);
+    const placing = new Pool(2);
+    let together: StagedFile[] = [];
     let count = 0;
     try {
       for await (const { path, bytes } of files) {
         await this.#ensureFolders(path, folders);
-        together.write({ staged: join(this.layout.staging, `file-${count++}`), path, bytes });
-        if (together.count < TOGETHER) continue;
-        await this.#name(together, taken);
-        together = new StagedFiles(this.disk);
+        together.push({ staged: join(this.layout.staging, `file-${count++}`), path, bytes });
+        if (together.length < TOGETHER) continue;
+        await placing.finish();
+        const full = together;
+        placing.start(() => this.#make(full, taken));
+        together = [];
       }
-      await this.#name(together, taken);
+      await placing.finish();
+      placing.start(() => this.#make(together, taken));
+      placing.start(beside);
+      await placing.finish();
     } finally {
-      await together.close();
+      await placing.ended();
     }
-    await inPool(folders.toSync, (folder) => this.disk.syncFolder(join(this.layout.public, folder)));
+    const syncing = new Pool(folders.toSync.size);
+    for (const folder of folders.toSync) syncing.start(() => this.disk.syncFolder(join(this.layout.public, folder)));
+    await syncing.finish();
     for (const folder of folders.made) this.#durable.add(folder);
   }
 
@@ -104,11 +116,12 @@ export class PublicFiles {
     }
   }
 
-  async #name(together: StagedFiles, taken: 'same' | 'never'): Promise<void> {
-    await inPool(await together.sync(), async ({ staged, path, bytes }) => {
+  async #make(files: readonly StagedFile[], taken: 'same' | 'never'): Promise<void> {
+    await writeAllSynced(this.disk, files);
+    for (const { staged, path, bytes } of files) {
       await this.#give(staged, path, bytes, taken);
       await this.disk.remove(staged);
-    });
+    }
   }
 
   async #give(staged: string, path: string, bytes: Buffer, taken: 'same' | 'never'): Promise<void> {
@@ -121,10 +134,4 @@ export class PublicFiles {
       throw new AtsError('ATS_LOG_FORKED', `${target} is there, and another process wrote it`, { cause: error });
     }
   }
-}
-
-async function inPool<T>(items: Iterable<T>, action: (item: T) => Promise<void>): Promise<void> {
-  const pool = new Pool(WIDTH);
-  for (const item of items) pool.start(() => action(item));
-  await pool.finish();
 }

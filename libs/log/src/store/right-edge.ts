@@ -31,7 +31,7 @@ export class RightEdge implements TreeHead {
     const levels = [...this.levels];
     let { tail, size } = this;
     const push = (level: number, index: number, hashes: Buffer): void => {
-      const tile = Buffer.concat([levels[level] ?? Buffer.alloc(0), hashes]);
+      const tile = joined(levels[level], hashes);
       levels[level] = tile;
       if (tile.length < TILE_WIDTH * HASH_BYTES) return;
       full.push({ path: tilePath(level, index, TILE_WIDTH), bytes: tile });
@@ -41,7 +41,7 @@ export class RightEdge implements TreeHead {
     for (let at = 0; at < entries.length;) {
       const taken = entries.slice(at, at + TILE_WIDTH - (size % TILE_WIDTH));
       const index = Math.floor(size / TILE_WIDTH);
-      tail = Buffer.concat([tail, encodeEntryBundle(taken)]);
+      tail = joined(tail, encodeEntryBundle(taken));
       size += taken.length;
       at += taken.length;
       if (size % TILE_WIDTH === 0) {
@@ -53,6 +53,8 @@ export class RightEdge implements TreeHead {
     return { edge: new RightEdge(size, levels, tail), full };
   }
 }
+
+const joined = (before: Buffer | undefined, more: Buffer): Buffer => (before === undefined || before.length === 0 ? more : Buffer.concat([before, more]));
 
 /** Hashes of the partial tile at each level of a tree of `size` leaves. */
 export function edgeWidths(size: number): number[] {
