@@ -22,6 +22,7 @@ export const ATS_CODES = {
   ATS_RECORD_TOO_LARGE: { what: 'the record is larger than its topic takes', todo: 'Send less in one event.' },
   ATS_TOPIC_MISMATCH: { what: 'a topic exists with other settings', todo: 'Make a new topic generation; partition counts never change.' },
   ATS_TOPIC_MISSING: { what: 'a topic does not exist', todo: 'Create the topics first.' },
+  ATS_TRANSACTION_HANGING: { what: 'a killed broker left a transaction open that nobody will end', todo: 'Run make repair (attestream repair-transactions); nothing more is written with its id until then.' },
   // registry
   ATS_REGISTRY_UNREACHABLE: { what: 'the schema registry does not answer', todo: 'Start it or correct ATTESTREAM_REGISTRY_URL; retrying.' },
   // chain

@@ -1,7 +1,8 @@
 import { Logger } from '@nestjs/common';
 import type { AtsError } from '#libs/errors';
 import { BrokerWatch, type StreamLog } from './broker-watch.js';
-import { Kafka, logLevel, type Admin, type Consumer, type KafkaJsClient, type LogEntry, type Producer } from './kafkajs.js';
+import { Kafka, logLevel, openSocket, type Admin, type Consumer, type KafkaJsClient, type LogEntry, type Producer } from './kafkajs.js';
+import type { Unbroken } from './unbroken.js';
 
 export interface ConnectKafkaParameters {
   /** host:port of at least one broker; the others are learned from it. */
@@ -51,8 +52,9 @@ export class KafkaClient {
    * A kafkajs client of its own for each role. Clients of one kafkajs object share a map of committed offsets, and a transactional producer writes
    * into it before its transaction commits.
    */
-  role(name: string, { retries = RETRY.retries } = {}): KafkaJsClient {
+  role(name: string, { retries = RETRY.retries, unbroken }: { retries?: number; unbroken?: Unbroken } = {}): KafkaJsClient {
     return new Kafka({
+      ...(unbroken && { socketFactory: (parameters) => unbroken.open(() => openSocket(parameters)) }),
       clientId: `${this.clientId}-${name}`,
       brokers: [...this.brokers],
       connectionTimeout: 2000,

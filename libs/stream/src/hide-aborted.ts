@@ -7,7 +7,7 @@ export interface FetchedMessage {
   headers: unknown;
   /** Neither kafkajs's consumers nor ours deliver what has this set; offsets still move past it. */
   isControlRecord: boolean;
-  batchContext?: { producerId: string; inTransaction: boolean };
+  batchContext?: { producerId: string; inTransaction: boolean; producerEpoch?: number; timestampType?: number };
 }
 
 /** One partition of a fetch response at read_committed. */

@@ -21,6 +21,13 @@ process.env['KAFKAJS_NO_PARTITIONER_WARNING'] = '1';
 repair();
 
 export const { Kafka, logLevel } = require('kafkajs') as typeof KafkaJs;
+
+/** kafkajs's error for a code of the protocol. */
+export const protocolError = (require('kafkajs/src/protocol/error.js') as { createErrorFromCode(code: number): Error }).createErrorFromCode;
+
+/** How kafkajs opens a connection unless it is told otherwise. */
+export const openSocket: KafkaJs.ISocketFactory = (require('kafkajs/src/network/socketFactory.js') as () => KafkaJs.ISocketFactory)();
+
 export type { Admin, Consumer, EachBatchPayload, Kafka as KafkaJsClient, LogEntry, Producer, Transaction } from 'kafkajs';
 
 /** What kafkajs hands to a partition assigner (its documented extension point), as far as it is used here. */
@@ -31,16 +38,27 @@ export interface Cluster {
   findTopicPartitionMetadata(topic: string): readonly unknown[];
   findLeaderForPartitions(topic: string, partitions: number[]): Record<string, number[]>;
   findBroker(node: { nodeId: string }): Promise<Broker>;
-  findGroupCoordinator(group: { groupId: string }): Promise<Broker>;
+  /** Of a group, or with type 1 of a transactional id. */
+  findGroupCoordinator(group: { groupId: string; coordinatorType?: number }): Promise<Broker>;
+  /** Every topic, internal ones too. */
+  metadata(): Promise<{ brokers: { nodeId: number }[]; topicMetadata: { topic: string; partitionMetadata: { partitionId: number; leader: number }[] }[] } | null>;
+}
+
+/** A request that kafkajs does not know. */
+export interface RawRequest<T> {
+  request: { apiKey: number; apiVersion: number; apiName: string; encode(): Promise<{ buf: Buffer; buffer: Buffer }> };
+  response: { decode(payload: Buffer): Promise<{ payload: Buffer }>; parse(decoded: { payload: Buffer }): Promise<T> };
+  logResponseError: boolean;
 }
 
 export interface Broker {
   /** Connections by index: 1 is for fetches, 0 for everything else. Each opens when first asked for. */
-  readonly connectionPool: { getConnection(index: number): Promise<unknown> };
+  readonly connectionPool: { getConnection(index: number): Promise<unknown>; send<T>(request: RawRequest<T>): Promise<T> };
   fetch(request: { isolationLevel: number; maxWaitTime: number; minBytes: number; maxBytes: number;
     topics: { topic: string; partitions: { partition: number; fetchOffset: string; maxBytes: number }[] }[] }): Promise<{ responses: { topicName: string; partitions: FetchedPartition[] }[] }>;
   listOffsets(request: { isolationLevel: number; topics: { topic: string; partitions: { partition: number; timestamp: number }[] }[] }): Promise<OffsetsResponse>;
   offsetFetch(request: { groupId: string; topics: { topic: string; partitions: { partition: number }[] }[] }): Promise<OffsetsResponse>;
+  initProducerId(request: { transactionalId: string; transactionTimeout: number }): Promise<{ producerId: string; producerEpoch: number }>;
   leaveGroup(request: { groupId: string; memberId: string }): Promise<unknown>;
 }
 

@@ -29,6 +29,8 @@ export interface Persistence {
   /** How long to retry what may pass. */
   patienceMs: number;
   signal?: AbortSignal;
+  /** How long one attempt may take, when it is more than one request. */
+  answerMs?: number;
 }
 
 /**
@@ -106,13 +108,14 @@ export class LogSession {
     await this.#drop(this.#open);
   }
 
-  private async ask<T>(what: string, { patienceMs, signal }: Persistence, request: (cluster: Cluster) => Promise<T>): Promise<T> {
+  /** One request of any kind, repeated on a new connection for as long as what fails may pass. */
+  async ask<T>(what: string, { patienceMs, signal, answerMs = ANSWER_MS }: Persistence, request: (cluster: Cluster) => Promise<T>): Promise<T> {
     const deadline = Date.now() + patienceMs;
     for (let attempt = 0; ; attempt++) {
       if (this.#closed) throw new AtsError('ATS_INTERNAL', `${what}: the reader is closed`);
       const open = (this.#open ??= this.#connect());
       try {
-        return await within(ANSWER_MS, what, open.connected.then(() => request(open.cluster)));
+        return await within(answerMs, what, open.connected.then(() => request(open.cluster)));
       } catch (error) {
         if (!isPassing(error)) throw lasting(this.kafka.brokers, what, error);
         await this.#drop(open);

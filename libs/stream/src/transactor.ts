@@ -3,10 +3,12 @@ import type { OutgoingRecord } from '#libs/events';
 import { inSends, topicMessages, type BatchLimit } from './chunks.js';
 import type { KafkaClient } from './client.js';
 import { origin } from './failures.js';
+import { requireSettled } from './hanging/guard.js';
 import type { Producer, Transaction } from './kafkajs.js';
 import type { LogReader } from './log-reader.js';
 import { createPartitioner } from './partitioner.js';
 import { pause, within } from './time.js';
+import { Unbroken } from './unbroken.js';
 
 /** An open transaction holds back every reader of its topics: the broker aborts what takes longer. */
 const TRANSACTION_TIMEOUT_MS = 2000;
@@ -31,17 +33,25 @@ export interface OpenTransactorParameters {
   limitOf: BatchLimit;
 }
 
-/** Fences every earlier producer of the id and settles what it left open (InitProducerId). After this, the group's committed offset is final. */
+/**
+ * Fences every earlier producer of the id and settles what it left open (InitProducerId). After this, the group's committed offset is final.
+ * A broker that is killed may forget the marker of a decided transaction, also of one whose commit it has acknowledged. The next transaction of the same id would
+ * end it as it ends itself. So none is begun, now or after a connection has ended, before it is known that nothing was left open; and none is gone on with.
+ * @throws AtsError ATS_TRANSACTION_HANGING, here and from `commit`
+ */
 export async function openTransactor({ kafka, groupId, transactionalId, limitOf }: OpenTransactorParameters): Promise<Transactor> {
-  const producer = kafka.watched(kafka.role(transactionalId).producer({
+  const unbroken = new Unbroken();
+  const settle = () => requireSettled(kafka, transactionalId);
+  const producer = kafka.watched(kafka.role(transactionalId, { unbroken }).producer({
     transactionalId, transactionTimeout: TRANSACTION_TIMEOUT_MS, maxInFlightRequests: 1, allowAutoTopicCreation: false, createPartitioner,
   }));
   const close = () => {
+    unbroken.close();
     // Whatever it still waits for, its successor's init decides.
     void producer.disconnect().catch(() => undefined);
   };
   try {
-    await within(INIT_DEADLINE_MS, `init of ${transactionalId}`, init(producer));
+    await within(INIT_DEADLINE_MS, `init of ${transactionalId}`, init(producer).then(() => unbroken.guard()).then(settle));
   } catch (error) {
     close();
     throw error;
@@ -56,11 +66,14 @@ export async function openTransactor({ kafka, groupId, transactionalId, limitOf 
     },
     async commit(output, { topic, partition, next }) {
       const sends = inSends(output, limitOf);
-      const transaction = await producer.transaction();
-      // Records first: kafkajs retries CONCURRENT_TRANSACTIONS when it sends records, but not in the first step of sendOffsets.
-      for (const send of sends) await transaction.sendBatch({ acks: -1, topicMessages: topicMessages(send) });
-      await sendOffsets(transaction, { consumerGroupId: groupId, topics: [{ topic, partitions: [{ partition, offset: next.toString() }] }] });
-      await transaction.commit();
+      if (unbroken.broken) await unbroken.mend(settle);
+      await unbroken.during(async () => {
+        const transaction = await producer.transaction();
+        // Records first: kafkajs retries CONCURRENT_TRANSACTIONS when it sends records, but not in the first step of sendOffsets.
+        for (const send of sends) await transaction.sendBatch({ acks: -1, topicMessages: topicMessages(send) });
+        await sendOffsets(transaction, { consumerGroupId: groupId, topics: [{ topic, partitions: [{ partition, offset: next.toString() }] }] });
+        await transaction.commit();
+      });
     },
   };
 }

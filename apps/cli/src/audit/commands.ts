@@ -1,5 +1,6 @@
 import type { Layout } from '../layout.js';
 import { recoverLogCommand, recoverLogFrom } from '../recover/command.js';
+import { repairTransactions, repairTransactionsCommand } from '../repair/command.js';
 import type { Say } from '../say.js';
 import { archive, archiveCommand } from './archive.js';
 import { audit, auditCommand } from './audit.js';
@@ -30,6 +31,7 @@ const COMMANDS: Readonly<Record<string, { command: Command; run: Run }>> = {
       return EXIT.holds;
     },
   },
+  'repair-transactions': { command: repairTransactionsCommand, run: repairTransactions },
   'recover-log': { command: recoverLogCommand, run: recoverLogFrom },
 };
 

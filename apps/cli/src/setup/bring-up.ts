@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Deployment } from '#libs/chain';
 import { EventCodec, registerSchemas, TOPICS } from '#libs/events';
-import { startAnvil, startIcinga, startKafka, startRegistry, type IcingaPart, type Supervisor } from '#libs/stack';
+import { startAnvil, startIcinga, startRegistry, type IcingaPart, type Supervisor } from '#libs/stack';
 import { connectKafka, ensureTopics, type KafkaClient } from '#libs/stream';
 import type { ParameterSet } from '#libs/verdict';
 import { ATTACKER, type Layout } from '../layout.js';
@@ -12,6 +12,7 @@ import { writeEndpoints } from './endpoints.js';
 import { ethereumKey } from './ethereum-key.js';
 import { ensureHousehold, type RegisteredHousehold } from './households.js';
 import { ensureLog, type LogPlace } from './log.js';
+import { startRepairedKafka } from './kafka.js';
 import { ensureParameterSet } from './parameters.js';
 import { ensureBaseline, policiesFor, type Baseline } from './policies.js';
 
@@ -53,7 +54,7 @@ export async function bringUp({ layout, supervisor, logLevel, freshnessSeconds, 
 
   say('starting Kafka, the schema registry, the Ethereum node and Icinga2');
   const [kafkaPart, registry, anvil, icinga] = await allOrFirstError([
-    supervisor.run('kafka', (abort) => startKafka({ dir: layout.dir('kafka'), port: ports.kafka, controllerPort: ports.kafkaController, signal: abort })),
+    supervisor.run('kafka', (abort) => startRepairedKafka({ dir: layout.dir('kafka'), port: ports.kafka, controllerPort: ports.kafkaController, signal: abort }, say)),
     supervisor.run('registry', (abort) => startRegistry({ dir: layout.dir('registry'), port: ports.registry, managementPort: ports.registryManagement, signal: abort })),
     supervisor.run('anvil', (abort) => startAnvil({ dir: layout.dir('chain'), port: ports.chain, signal: abort })),
     supervisor.run('icinga2', (abort) => startIcinga({ dir: layout.dir('icinga'), port: ports.icinga, signal: abort })),

@@ -1,0 +1,60 @@
+import type { KafkaClient } from '../client.js';
+import { LogSession } from '../log-session.js';
+import { pause } from '../time.js';
+import { nameOf } from './decide.js';
+import { look, type OpenTransaction } from './look.js';
+
+/** A transaction that holds back the readers of a partition. */
+export interface HeldBack {
+  readonly topic: string;
+  readonly partition: number;
+  /** Where the last stable offset stands. */
+  readonly startOffset: bigint;
+  /** Since it was first seen, on this process's own clock. */
+  readonly seconds: number;
+  /** Nobody will end it. */
+  readonly hanging: boolean;
+  readonly transactionalId: string | undefined;
+}
+
+export interface WatchTransactionsParameters {
+  /** Milliseconds from one look to the next. Default 5 s: a hanging transaction is told of within two of them. */
+  everyMs?: number;
+  /** Default: all, internal ones too. */
+  topics?: ReadonlySet<string>;
+  /** After each look that succeeded: the oldest open transaction of every partition that has one. */
+  onLook(held: readonly HeldBack[]): void;
+}
+
+/** Looks for open and hanging transactions until the signal is aborted. A broker that is away is told of by the client's watch, and looked at when it is back. */
+export async function watchTransactions(kafka: KafkaClient, { everyMs = 5000, topics, onLook }: WatchTransactionsParameters, signal: AbortSignal): Promise<void> {
+  const session = new LogSession(kafka, 'watch');
+  let firstSeen = new Map<string, number>();
+  try {
+    while (!signal.aborted) {
+      const seen = await session.ask('open transactions', { patienceMs: 0, signal }, (cluster) => look(cluster, topics)).catch(() => undefined);
+      if (signal.aborted) return;
+      if (seen) {
+        const now = performance.now();
+        firstSeen = new Map(seen.open.map((open) => [keyOf(open), firstSeen.get(keyOf(open)) ?? now]));
+        const held = [...Map.groupBy(seen.open, nameOf).values()].map((open): HeldBack => {
+          const { topic, partition, startOffset } = open.reduce((a, b) => (a.startOffset <= b.startOffset ? a : b));
+          const hanging = seen.hanging.find((one) => one.topic === topic && one.partition === partition);
+          const oldest = hanging ?? open[0]!;
+          return {
+            topic, partition, startOffset, hanging: hanging !== undefined, transactionalId: seen.coordinators.get(oldest.producerId)?.transactionalId,
+            seconds: Math.max(...open.map((one) => now - firstSeen.get(keyOf(one))!)) / 1000,
+          };
+        });
+        onLook(held);
+      }
+      await pause(everyMs, signal);
+    }
+  } finally {
+    await session.close();
+  }
+}
+
+function keyOf(open: OpenTransaction): string {
+  return `${nameOf(open)} ${open.producerId} ${open.startOffset}`;
+}
