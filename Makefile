@@ -9,7 +9,7 @@ node := bin/node
 cli := $(node) --enable-source-maps dist/apps/cli/src/main.js
 sources := $(shell find apps libs -name '*.ts' -not -name '*.spec.ts' 2>/dev/null) tsconfig.base.json tsconfig.build.json package-lock.json
 
-.PHONY: help chaos chaos-anchor costs audit run forget-report test conformance bench-audit bench-log doctor stop reset deps build lint docs ceremony ceremony-verify check-bare
+.PHONY: help chaos chaos-anchor costs audit run forget-report test conformance bench-audit bench-gate bench-log doctor stop reset deps build lint docs ceremony ceremony-verify check-bare
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-16s %s\n' "$$name" "$$text"; done
@@ -33,6 +33,9 @@ conformance: deps ## foreign tools on our log and ours on foreign logs, each als
 
 bench-audit: deps ## what an audit costs: entries a second without proofs, and beside the verifier alone with them (writes bench-audit.json)
 	@$(node) --import ./bin/typescript.mjs test/perf/audit/bench-audit.ts
+
+bench-gate: deps ## the gate beside what one writes in an afternoon, on the same messages (ROWS=native2 RECORDS=3000 for one row; writes bench-gate.json)
+	@$(node) --import ./bin/typescript.mjs test/perf/gate/bench-gate.ts
 
 bench-log: deps ## the log's store beside Tessera's POSIX driver, and the cost of an entry from 1e4 to 1e7 (writes bench-log.json)
 	@$(node) --import ./bin/typescript.mjs test/perf/log/bench-log.ts
