@@ -9,7 +9,7 @@ node := bin/node
 cli := $(node) --enable-source-maps dist/apps/cli/src/main.js
 sources := $(shell find apps libs -name '*.ts' -not -name '*.spec.ts' 2>/dev/null) tsconfig.base.json tsconfig.build.json package-lock.json
 
-.PHONY: help chaos chaos-anchor costs audit run forget-report test conformance bench-audit bench-gate bench-log doctor stop reset deps build lint docs ceremony ceremony-verify check-bare
+.PHONY: help chaos chaos-anchor costs audit run forget-report test conformance bench-audit bench-gate bench-log doctor repair stop reset deps build lint docs ceremony ceremony-verify check-bare
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-16s %s\n' "$$name" "$$text"; done
@@ -51,6 +51,10 @@ costs: deps ## what an event costs on chain, by transactions measured in the run
 
 doctor: ## what is here, what is missing and how to get it
 	@scripts/doctor
+
+# make turns every failure into 2; bin/attestream repair-transactions itself tells 1 (something hangs still) from 2 (could not look).
+repair: deps build ## end the transactions that a killed Kafka broker left hanging, as they had been decided (LOOK=1: only say what it would do)
+	@$(cli) repair-transactions $(if $(filter-out 0,$(LOOK)),,--yes)
 
 stop: ## stop what KEEP=1 left running
 	@[ ! -f dist/.stamp ] || $(cli) stop

@@ -4,7 +4,7 @@ import type { AtsError } from '#libs/errors';
 import { decodeBlock, EventCodec, EventReader, registerSchemas, TOPICS } from '#libs/events';
 import { chooseEngine, deploymentScope, Verifiers } from '#libs/proofs';
 import { CONFIG, LOG, Outage, Readiness, type Log } from '#libs/service';
-import { connectKafka, ensureTopics, ExactlyOnceProcessor, LogReader, type KafkaClient, type ProcessorEvent } from '#libs/stream';
+import { connectKafka, ensureTopics, ExactlyOnceProcessor, LogReader, watchTransactions, type KafkaClient, type ProcessorEvent } from '#libs/stream';
 import { EMPTY_STATE, isRecorded, ParameterSets, SOURCE_TOPICS, type SourceTopic } from '#libs/verdict';
 import type { GateConfig } from './config.js';
 import { Judge, type Memory } from './judge.js';
@@ -12,6 +12,7 @@ import { GateMetrics } from './metrics.js';
 import { outlastBroker } from './outlast-broker.js';
 import { rebuildState } from './partition-memory.js';
 import { RegistryFollower } from './registry-follower.js';
+import { TransactionWatch, WATCHED_TOPICS } from './transaction-watch.js';
 
 /** Fixed for ever: the group's offsets and the transactional ids are what makes a record's verdict its only one. */
 const GROUP = 'proof-gate';
@@ -107,13 +108,15 @@ export class GateService {
     });
     readiness.set('group', 'to join the consumer group');
     const following = follower.run(reader, signal);
+    const watch = new TransactionWatch(this.log, readiness, this.metrics);
+    const watching = watchTransactions(kafka, { topics: WATCHED_TOPICS, onLook: (held) => watch.look(held) }, signal);
     try {
       const started = processor.start().then(() => readiness.set('group', null));
       await Promise.race([fatal.promise, following, Promise.all([started, aborted(stopping)])]);
     } finally {
       end.abort();
       await processor.stop();
-      await following.catch(() => undefined); // told by the race, or only that it was stopped
+      await Promise.allSettled([following, watching]); // told by the race, or only that they were stopped
       await reader.close();
     }
   }

@@ -16,6 +16,8 @@ export class GateMetrics {
   readonly resets: Counter<'topic'>;
   readonly rebuildSeconds: Histogram<'topic'>;
   readonly chainHead: Gauge;
+  readonly hangingTransactions: Gauge<'topic' | 'partition'>;
+  readonly stableOffsetLag: Gauge<'topic' | 'partition'>;
 
   constructor(@Inject(Registry) registry: Registry) {
     const registers = [registry];
@@ -29,5 +31,7 @@ export class GateMetrics {
     this.resets = new Counter({ name: 'attestream_gate_resets_total', help: 'Transactions given up; the partition begins again at its committed offset.', labelNames: ['topic'], registers });
     this.rebuildSeconds = new Histogram({ name: 'attestream_gate_rebuild_seconds', help: "Time to rebuild a partition's state from the verified topic.", labelNames: ['topic'], buckets: SECONDS, registers });
     this.chainHead = new Gauge({ name: 'attestream_gate_chain_head_block', help: 'Number of the newest block read from chain-events.', registers });
+    this.hangingTransactions = new Gauge({ name: 'attestream_hanging_transactions', help: 'Partitions with a transaction that nobody will end (make repair): 1 at each.', labelNames: ['topic', 'partition'], registers });
+    this.stableOffsetLag = new Gauge({ name: 'attestream_last_stable_offset_lag_seconds', help: 'How long the oldest open transaction of a partition has held back its readers, as far as it was watched.', labelNames: ['topic', 'partition'], registers });
   }
 }

@@ -6,6 +6,8 @@ import { freePorts, startKafka, type KafkaPart } from '#libs/stack';
 /** A broker of one spec file, on free ports, in a temporary folder. */
 export interface TestBroker {
   brokers: string[];
+  /** Of the logs. */
+  dataDir: string;
   stop(): Promise<void>;
   /** Starts again on the same ports and data after {@link stop} or {@link kill}. */
   start(): Promise<void>;
@@ -21,6 +23,7 @@ export async function startTestBroker(): Promise<TestBroker> {
   let part: KafkaPart = await start();
   return {
     brokers: [part.brokers],
+    dataDir: join(dir, 'data'),
     stop: () => part.stop(),
     async start() { part = await start(); },
     async kill() {

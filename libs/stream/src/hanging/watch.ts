@@ -1,6 +1,6 @@
 import type { KafkaClient } from '../client.js';
 import { LogSession } from '../log-session.js';
-import { pause } from '../time.js';
+import { pause, within } from '../time.js';
 import { nameOf } from './decide.js';
 import { look, type OpenTransaction } from './look.js';
 
@@ -26,13 +26,17 @@ export interface WatchTransactionsParameters {
   onLook(held: readonly HeldBack[]): void;
 }
 
+/** A stop does not wait for a broker that is away. */
+const CLOSE_MS = 500;
+
 /** Looks for open and hanging transactions until the signal is aborted. A broker that is away is told of by the client's watch, and looked at when it is back. */
 export async function watchTransactions(kafka: KafkaClient, { everyMs = 5000, topics, onLook }: WatchTransactionsParameters, signal: AbortSignal): Promise<void> {
   const session = new LogSession(kafka, 'watch');
+  const aborted = new Promise<undefined>((resolve) => signal.addEventListener('abort', () => resolve(undefined), { once: true }));
   let firstSeen = new Map<string, number>();
   try {
     while (!signal.aborted) {
-      const seen = await session.ask('open transactions', { patienceMs: 0, signal }, (cluster) => look(cluster, topics)).catch(() => undefined);
+      const seen = await Promise.race([aborted, session.ask('open transactions', { patienceMs: 0, signal }, (cluster) => look(cluster, topics)).catch(() => undefined)]);
       if (signal.aborted) return;
       if (seen) {
         const now = performance.now();
@@ -51,7 +55,7 @@ export async function watchTransactions(kafka: KafkaClient, { everyMs = 5000, to
       await pause(everyMs, signal);
     }
   } finally {
-    await session.close();
+    await within(CLOSE_MS, 'closing the watch', session.close()).catch(() => undefined);
   }
 }
 
