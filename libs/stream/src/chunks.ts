@@ -1,5 +1,5 @@
 import { AtsError } from '#libs/errors';
-import { isTopicName, TOPICS, type OutgoingRecord } from '#libs/events';
+import { isTopicName, partitionOf, TOPICS, type OutgoingRecord } from '#libs/events';
 import { BATCH_OVERHEAD_BYTES, recordBytes } from './records.js';
 
 /** kafkajs sends all records of a partition as one batch, and never settles when a batch of more than 1 MB is refused. */
@@ -15,14 +15,17 @@ export type BatchLimit = (topic: string) => number;
 export const maxBatchBytes: BatchLimit = (topic) => (isTopicName(topic) ? TOPICS[topic].maxMessageBytes : 1_048_588);
 
 /**
- * The records in sends that the broker takes: in each send, no partition has a batch above its topic's limit. Order within a partition is kept.
- * A topic of which any record has no partition counts as one partition.
+ * The records in sends that the broker takes: each of one partition, and no larger than its topic's limit. Order within a partition is kept.
+ *
+ * Of one partition, since kafkajs repeats a send by broker and not by partition: of several with several leaders, where one fails or moves to another broker, those
+ * that were taken are written again under new sequence numbers, or those that were not are never written at all, and the send succeeds. For one partition there is
+ * one leader at a time, which knows the sequence number of what it has. Records without a partition are told apart by the key and the partition count of libs/events; those
+ * of another topic, and those without a key, are together.
  * @throws AtsError ATS_RECORD_TOO_LARGE when a record alone is above its topic's limit
  */
 export function inSends(records: readonly OutgoingRecord[], limitOf: BatchLimit = maxBatchBytes): OutgoingRecord[][] {
   const sends: OutgoingRecord[][] = [];
-  const byKey = new Set(records.filter(({ partition }) => partition === undefined).map(({ topic }) => topic));
-  const fill = new Map<string, { send: number; bytes: number; count: number }>();
+  const open = new Map<string, { send: OutgoingRecord[]; bytes: number }>();
   for (const record of records) {
     const limit = Math.min(limitOf(record.topic), MAX_BATCH_BYTES);
     const alone = BATCH_OVERHEAD_BYTES + recordBytes(record, 0);
@@ -30,15 +33,24 @@ export function inSends(records: readonly OutgoingRecord[], limitOf: BatchLimit 
       const key = record.key === null ? 'without a key' : `with key ${record.key.toString('hex').slice(0, 80)}`;
       throw new AtsError('ATS_RECORD_TOO_LARGE', `a record ${key} for ${record.topic} makes a batch of ${alone} bytes, the topic takes ${limit}`);
     }
-    const place = byKey.has(record.topic) ? record.topic : `${record.topic}/${record.partition}`;
-    const batch = fill.get(place) ?? { send: 0, bytes: BATCH_OVERHEAD_BYTES, count: 0 };
-    const size = recordBytes(record, batch.count);
-    const full = batch.bytes + size > limit || batch.count === MAX_BATCH_RECORDS;
-    const next = full ? { send: batch.send + 1, bytes: alone, count: 1 } : { send: batch.send, bytes: batch.bytes + size, count: batch.count + 1 };
-    fill.set(place, next);
-    (sends[next.send] ??= []).push(record);
+    const place = `${record.topic}/${partitionFor(record) ?? ''}`;
+    const batch = open.get(place);
+    const size = batch === undefined ? alone : recordBytes(record, batch.send.length);
+    if (batch === undefined || batch.bytes + size > limit || batch.send.length === MAX_BATCH_RECORDS) {
+      const send = [record];
+      sends.push(send);
+      open.set(place, { send, bytes: alone });
+    } else {
+      batch.send.push(record);
+      batch.bytes += size;
+    }
   }
   return sends;
+}
+
+/** Where the partitioner will put it, as far as that is known. */
+function partitionFor({ topic, key, partition }: OutgoingRecord): number | undefined {
+  return partition ?? (key !== null && isTopicName(topic) ? partitionOf(key, TOPICS[topic].partitions) : undefined);
 }
 
 /** A send in kafkajs's form. */

@@ -1,4 +1,4 @@
-import type { OutgoingRecord } from '#libs/events';
+import { partitionOf, type OutgoingRecord } from '#libs/events';
 import { inSends } from './chunks.js';
 import { BATCH_OVERHEAD_BYTES, recordBytes } from './records.js';
 
@@ -22,16 +22,21 @@ it('no batch of a send is above the limit of its topic, and none is smaller than
   expect(sends.flat()).toHaveLength(100);
 });
 
-it('order within a partition is kept, and partitions fill side by side', () => {
-  const records = Array.from({ length: 30 }, (_, i) => record(400 + i, i % 3));
+it('a send is of one partition, in order, and no partition has more sends than it needs', () => {
+  const records = Array.from({ length: 30 }, (_, i) => record(400 + i, i % 3, i % 2 ? 'one' : 'other'));
   const sends = inSends(records, () => 2000);
-  for (const partition of [0, 1, 2]) expect(sends.flat().filter((r) => r.partition === partition)).toEqual(records.filter((r) => r.partition === partition));
-  expect(sends.length).toBeLessThan(5);
+  const placeOf = ({ topic, partition }: OutgoingRecord) => `${topic}/${partition}`;
+  for (const send of sends) expect(new Set(send.map(placeOf)).size).toBe(1);
+  for (const place of new Set(records.map(placeOf))) expect(sends.flat().filter((one) => placeOf(one) === place)).toEqual(records.filter((one) => placeOf(one) === place));
+  expect(sends).toHaveLength(12);
 });
 
-it('records whose partition is not known yet count as one partition', () => {
-  const sends = inSends([record(900), record(900, 1), record(900)], () => 1000);
-  expect(sends.map((send) => send.length)).toEqual([1, 1, 1]);
+it('a record without a partition goes with those whose keys have the same one, where the partition count is known', () => {
+  const keys = Array.from({ length: 40 }, (_, i) => Buffer.from(`key ${i}`));
+  const sends = inSends(keys.map((key) => ({ ...record(100, undefined, 'telemetry'), key })));
+  expect(sends).toHaveLength(4);
+  for (const send of sends) expect(new Set(send.map(({ key }) => partitionOf(key!, 4))).size).toBe(1);
+  expect(inSends(keys.map((key) => ({ ...record(100), key })))).toHaveLength(1);
 });
 
 it('a record that is too large alone is refused, naming its size and the limit', () => {
