@@ -20,8 +20,8 @@ let input: EventProducer;
 let processor: ExactlyOnceProcessor<null>;
 const events: ProcessorEvent[] = [];
 
-const hashOf = (text: string) => [...text].reduce((hash, c) => (Math.imul(hash, 31) + c.charCodeAt(0)) | 0, 0) & 0x7fff_ffff;
-const offsetsPartition = (group: string) => hashOf(group) % 4;
+/** Java's hash of a string is how the broker spreads groups over its four partitions of offsets. */
+const offsetsPartition = (group: string) => (Buffer.from(group).reduce((hash, code) => (Math.imul(hash, 31) + code) | 0, 0) & 0x7fff_ffff) % 4;
 const hangs = async () => (await findHangingTransactions(kafka, { patienceMs: 60_000 })).map(({ topic, partition }) => `${topic}[${partition}]`).sort();
 const resets = () => events.filter((event) => event.kind === 'reset').map(({ why }) => why);
 
@@ -115,9 +115,9 @@ it('the watch tells of it within 30 s', async () => {
     setTimeout(() => resolve([]), 30_000).unref();
   });
   stop.abort();
-  expect(told.map(({ partition, hanging, transactionalId }) => [partition, hanging, transactionalId]).sort()).toEqual([
-    [PLACES.committed, true, 'committed'], [PLACES.aborted, true, 'aborted'], [PLACES.both, true, 'both'], [PLACES.guarded, true, 'guarded-in-0'],
-  ]);
+  expect(new Map(told.map(({ partition, hanging, transactionalId }) => [partition, hanging && transactionalId]))).toEqual(new Map([
+    [PLACES.committed, 'committed'], [PLACES.aborted, 'aborted'], [PLACES.both, 'both'], [PLACES.guarded, 'guarded-in-0'],
+  ]));
 }, 60_000);
 
 it('a producer whose commit was acknowledged writes nothing more while its transaction hangs, though it was alive all the time', async () => {
