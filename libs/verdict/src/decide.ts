@@ -1,5 +1,6 @@
 import type { Candidate, Finding, Settled } from './examine.js';
 import type { Reason } from './reasons.js';
+import { isSameRecord } from './seen-nullifiers.js';
 import { remember, type PartitionState, type VerifiedFacts } from './state.js';
 
 /** The verdict VERIFIED with what the verified event says of time. */
@@ -58,7 +59,7 @@ export function decide(state: PartitionState, finding: Finding, proofHolds: (can
   if (root === 'revoked') return refuse('ROOT_REVOKED', `a leaf under the root was revoked, and the grace was over at block ${basis.block.number}`);
   const seen = state.seen.get(event.nullifier);
   if (seen !== undefined) {
-    const resend = seen.hash.equals(source.hash);
+    const resend = isSameRecord(seen, source.hash);
     return refuse('NULLIFIER_SEEN', `${resend ? 'the same record' : 'another record with this nullifier'} was verified at offset ${seen.offset}`, resend ? seen.offset : null);
   }
   if (!proofHolds(finding)) return refuse('PROOF_INVALID', `the proof does not hold for circuit ${event.circuit}`);

@@ -1,64 +1,131 @@
-/** A nullifier of a verified event. */
-export interface Seen {
-  readonly epoch: number;
-  /** Offset and hash of the source record, to tell a resend from a replay. */
-  readonly offset: number;
-  readonly hash: Buffer;
-}
+import { epochOf, keyBytesOf, keyOf, SEEN_HASH_BYTES, seenOf, type Seen } from './seen-nullifiers-columns.js';
+import { Settled } from './seen-nullifiers-settled.js';
+import { MOST_YOUNG, Young } from './seen-nullifiers-young.js';
 
-interface Log {
-  readonly keys: string[];
-  readonly index: Map<string, { readonly position: number; readonly seen: Seen }>;
-}
+export type { Seen } from './seen-nullifiers-columns.js';
 
-const SMALLEST_CAPACITY = 1024;
+const LEAST_YOUNG = 256;
+/** Share of all entries that a young part, and a settled one, may hold. The first bounds what a version that branches off copies; the second, what is copied or still unexpired at once. */
+const YOUNG_SHARE = 1 / 64;
+const SETTLED_SHARE = 1 / 12;
+
+type Replaced = (part: Settled) => void;
 
 /**
- * An immutable map of nullifiers with O(1) look-up and addition: versions share one append-only log and each sees its first `length` entries.
- * Entries below the epoch floor are absent, and leave memory when the log is copied, which happens each time it has doubled.
+ * An immutable map of nullifiers in about 30 bytes an entry, outside the JavaScript heap. Versions share their parts: one young part that is only ever appended
+ * to, of which each version sees its first entries, and settled parts that never change. A version that is dropped leaves no trace, and one
+ * that branches off an older version copies no more than the young part.
+ * Entries below the epoch floor are absent. A part leaves memory as a whole when the last of its epochs is, without copying.
  */
 export class SeenNullifiers {
-  static readonly EMPTY = new SeenNullifiers({ keys: [], index: new Map() }, 0, 0, SMALLEST_CAPACITY);
+  static readonly EMPTY = new SeenNullifiers([], new Young(0), 0, -Infinity);
 
   private constructor(
-    private readonly log: Log,
+    /** Oldest first. */
+    private readonly settled: readonly Settled[],
+    private readonly young: Young,
     private readonly length: number,
     private readonly floor: number,
-    private readonly capacity: number,
   ) {}
 
-  /** The verified event that used this nullifier, unless its epoch is below the floor. */
+  /** What is allocated for this version, in bytes; other versions share most of it. */
+  get bytes(): number {
+    return this.settled.reduce((sum, { bytes }) => sum + bytes, this.young.bytes);
+  }
+
+  /** The newest verified event that used this nullifier, unless its epoch is below the floor. */
   get(nullifier: Buffer): Seen | undefined {
-    const entry = this.log.index.get(nullifier.toString('latin1'));
-    return entry !== undefined && entry.position < this.length && entry.seen.epoch >= this.floor ? entry.seen : undefined;
+    const key = keyOf(nullifier);
+    const i = this.young.find(key, this.length, this.floor);
+    if (i >= 0) return seenOf(this.young, i);
+    for (let n = this.settled.length - 1; n >= 0; n--) {
+      const part = this.settled[n]!;
+      const at = part.find(key, this.floor);
+      if (at >= 0) return seenOf(part, at);
+    }
+    return undefined;
   }
 
   /** This map and one nullifier more, at a floor that is not below the present one. */
   with(nullifier: Buffer, seen: Seen, floor: number): SeenNullifiers {
-    const key = nullifier.toString('latin1');
-    const shared = this.log.keys.length === this.length && this.length < this.capacity && !this.log.index.has(key);
-    const log = shared ? this.log : this.copy(floor, key);
-    log.index.set(key, { position: log.keys.length, seen });
-    log.keys.push(key);
-    return new SeenNullifiers(log, log.keys.length, floor, shared ? this.capacity : Math.max(SMALLEST_CAPACITY, 2 * log.keys.length));
+    return this.extend(nullifier, seen, floor, () => undefined);
   }
 
-  /** Live entries, newest last: nullifier (32 bytes) and what is known of it. */
+  /**
+   * Fills a map from nothing, as {@link with} would one by one. What it replaces on the way is given back at once, where `with` has to leave it
+   * to older versions and to the garbage collector, which is in no hurry. After `done` it begins anew.
+   */
+  static filling(): { add(nullifier: Buffer, seen: Seen, floor: number): void; done(): SeenNullifiers } {
+    let map = SeenNullifiers.EMPTY;
+    return {
+      add: (nullifier, seen, floor) => { map = map.extend(nullifier, seen, floor, (part) => part.free()); },
+      done: () => {
+        const filled = map;
+        map = SeenNullifiers.EMPTY;
+        return filled;
+      },
+    };
+  }
+
+  private extend(nullifier: Buffer, seen: Seen, floor: number, replaced: Replaced): SeenNullifiers {
+    let { settled, young, length } = this;
+    if (floor > this.floor && settled.some(({ newest }) => newest < floor)) {
+      settled.filter(({ newest }) => newest < floor).forEach(replaced);
+      settled = settled.filter(({ newest }) => newest >= floor);
+    }
+    if (length === young.capacity) {
+      settled = settle(settled, young, floor, replaced);
+      young = new Young(youngCapacity(settled));
+      length = 0;
+    } else if (length < young.length) {
+      young = young.copy(length);
+    }
+    young.append(keyOf(nullifier), seen);
+    return new SeenNullifiers(settled, young, length + 1, floor);
+  }
+
+  /** Live entries: the bytes of the nullifier and of the hash that count, which `with` takes for the same map, and what is known. */
   *entries(): Generator<[Buffer, Seen]> {
-    for (const key of this.log.keys.slice(0, this.length)) {
-      const seen = this.get(Buffer.from(key, 'latin1'));
-      if (seen !== undefined) yield [Buffer.from(key, 'latin1'), seen];
+    for (const part of this.settled) {
+      const heads: number[] = [];
+      part.eachHead((head, i) => { heads[i] = head; });
+      for (const [i, head] of heads.entries()) {
+        if (epochOf(part, i) >= this.floor) yield [keyBytesOf(part, i, head), seenOf(part, i)];
+      }
+    }
+    for (let i = 0; i < this.length; i++) {
+      if (epochOf(this.young, i) >= this.floor) yield [keyBytesOf(this.young, i, this.young.heads[i]!), seenOf(this.young, i)];
     }
   }
+}
 
-  private copy(floor: number, except: string): Log {
-    const log: Log = { keys: [], index: new Map() };
-    for (const key of this.log.keys.slice(0, this.length)) {
-      const { seen } = this.log.index.get(key)!;
-      if (key === except || seen.epoch < floor) continue;
-      log.index.set(key, { position: log.keys.length, seen });
-      log.keys.push(key);
-    }
-    return log;
+/** Whether a record with this hash is the one that was seen, as far as {@link Seen.hash} tells. */
+export function isSameRecord(seen: Seen, hash: Buffer): boolean {
+  return seen.hash.compare(hash, 0, SEEN_HASH_BYTES, 0, SEEN_HASH_BYTES) === 0;
+}
+
+/**
+ * The parts after a full young one has become the newest of them. Neighbours are joined while they are small, so that there are never many.
+ * @param replaced told of each part that was joined into another
+ */
+function settle(parts: readonly Settled[], young: Young, floor: number, replaced: Replaced): readonly Settled[] {
+  const newest = Settled.of(young, null, floor);
+  const joined = newest === null ? [...parts] : [...parts, newest];
+  const most = Math.max(2 * LEAST_YOUNG, sizeOf(joined) * SETTLED_SHARE);
+  for (let i = joined.length - 2; i >= 0; i--) {
+    const [older, newer] = [joined[i]!, joined[i + 1]!];
+    if (older.length + newer.length > most || older.length > 2 * newer.length) continue;
+    joined.splice(i, 2, Settled.of(older, newer, floor)!);
+    replaced(older);
+    replaced(newer);
   }
+  return joined;
+}
+
+function youngCapacity(parts: readonly Settled[]): number {
+  return Math.min(MOST_YOUNG, Math.max(LEAST_YOUNG, Math.floor(sizeOf(parts) * YOUNG_SHARE)));
+}
+
+function sizeOf(parts: readonly Settled[]): number {
+  return parts.reduce((sum, { length }) => sum + length, 0);
 }
