@@ -2,33 +2,11 @@
  * Loaded into a gate's process before the gate (node --import): strikes it from within at a point of a transaction, and turns its protocol into a broken
  * one where a run says so. Both take hold of the Kafka client's producers and of the reader, whatever the gate makes of them.
  */
-import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { KafkaClient, LogReader } from '#libs/stream';
+import type { InsideSettings, Trap } from './fault.js';
 import type { Point } from './plan.js';
-
-export interface Trap { at: Point; signal: 'SIGKILL' | 'SIGSTOP' }
-
-/**
- * A protocol that the judge must refuse.
- * - `own-id`: the transactional id is the process's, not the partition's: a successor does not fence it.
- * - `outside`: what a transaction sends is visible whether it commits or not.
- * - `split-offsets`: the offsets are committed in a transaction of their own, after the records.
- * - `early-offset`: the committed offset is read before the producer is initialised, when a predecessor can still commit.
- */
-export const FAULTS = ['own-id', 'outside', 'split-offsets', 'early-offset'] as const;
-export type Fault = (typeof FAULTS)[number];
-
-/** Environment of this module. */
-export interface InsideSettings {
-  /** Traps are put here, the next one first; one that was sprung is taken out. */
-  CHAOS_TRAPS: string;
-  /** One line a thing that happened: `trap POINT TRANSACTIONAL_ID`, `committed TOPIC/PARTITION`. */
-  CHAOS_NOTES: string;
-  CHAOS_FAULT?: Fault;
-  /** While this file is there, `early-offset` waits between the offset and the producer. */
-  CHAOS_HOLD?: string;
-}
 
 type KafkaJsClient = ReturnType<KafkaClient['role']>;
 type Producer = ReturnType<KafkaJsClient['producer']>;
@@ -44,12 +22,9 @@ const note = (line: string): void => appendFileSync(notesFile, `${line}\n`);
 function step(at: Point, transactionalId: string): void {
   if (!existsSync(trapFile)) return;
   const [next, ...rest] = JSON.parse(readFileSync(trapFile, 'utf8')) as Trap[];
-  if (next?.at !== at) return;
-  if (rest.length === 0) rmSync(trapFile);
-  else {
-    writeFileSync(`${trapFile}.new`, JSON.stringify(rest));
-    renameSync(`${trapFile}.new`, trapFile);
-  }
+  if (next?.at !== at || !transactionalId.startsWith(`${GROUP}-${next.topic ?? ''}`)) return;
+  writeFileSync(`${trapFile}.new`, JSON.stringify(rest));
+  renameSync(`${trapFile}.new`, trapFile);
   note(`trap ${at} ${transactionalId}`);
   process.kill(process.pid, next.signal);
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startPart, type Part } from '#libs/stack';
 import { until } from '../../support/gate-until.js';
-import type { InsideSettings, Trap } from './inside.js';
+import type { InsideSettings, Trap } from './fault.js';
 
 export interface AppLifeParameters {
   /** Its name in this run, and of its files. */
@@ -83,7 +83,7 @@ export class AppLife {
     if (trap !== undefined) {
       this.setTraps({ at: trap, signal: 'SIGKILL' });
       await Promise.race([part.exited, delay(TRAP_PATIENCE_MS)]);
-      rmSync(this.file('traps'), { force: true });
+      this.setTraps();
     }
     part.kill('SIGKILL');
     await part.exited;
@@ -96,7 +96,7 @@ export class AppLife {
     if (trap !== undefined) {
       this.setTraps({ at: trap, signal: 'SIGSTOP' });
       await until('the trap', () => isFrozen(part.pid) || part !== this.#part, TRAP_PATIENCE_MS).catch(() => undefined);
-      rmSync(this.file('traps'), { force: true });
+      this.setTraps();
     }
     part.kill('SIGSTOP');
     await until(`${this.name} stands still`, () => isFrozen(part.pid) || part !== this.#part);
@@ -106,6 +106,20 @@ export class AppLife {
     this.#part?.kill('SIGCONT');
   }
 
+  isFrozen(): boolean {
+    return this.pid !== undefined && isFrozen(this.pid);
+  }
+
+  /** Lets `early-offset` wait between the offset and the producer, until {@link release}. */
+  hold(): void {
+    writeFileSync(this.file('hold'), '');
+  }
+
+  release(): void {
+    rmSync(this.file('hold'), { force: true });
+  }
+
+  /** In place of those that were set; none disarms. */
   setTraps(...traps: Trap[]): void {
     writeFileSync(`${this.file('traps')}.new`, JSON.stringify(traps));
     renameSync(`${this.file('traps')}.new`, this.file('traps'));

@@ -14,7 +14,7 @@ import { startBrokers, type Brokers } from './brokers.js';
 import { buildApps } from './build.js';
 import type { AppKind } from './plan.js';
 import { AppLife, type AppLifeParameters } from './life.js';
-import type { Fault } from './inside.js';
+import type { Fault } from './fault.js';
 import { RecordingWitness } from './witness.js';
 
 export interface ChaosWorldParameters {
