@@ -53,8 +53,11 @@ export class IcingaWorld {
   #sink: ChildProcess | undefined;
   #url = '';
 
-  static async start(): Promise<IcingaWorld> {
-    const world = new IcingaWorld();
+  private constructor(private readonly confDir?: string) {}
+
+  /** @param confDir the objects' configuration of Icinga2; default: `icinga/` */
+  static async start(confDir?: string): Promise<IcingaWorld> {
+    const world = new IcingaWorld(confDir);
     world.#ports = await freePorts(5);
     await Promise.all([world.startBroker(), world.startRegistry(), world.startIcinga()]);
     world.client = connectKafka({ brokers: [world.kafka.brokers], clientId: 'test', log: { info: () => undefined, warn: () => undefined } });
@@ -76,7 +79,7 @@ export class IcingaWorld {
   }
 
   async startIcinga(): Promise<void> {
-    this.icinga = await startIcinga({ dir: join(this.dir, 'icinga'), port: this.#ports[4]! });
+    this.icinga = await startIcinga({ dir: join(this.dir, 'icinga'), port: this.#ports[4]!, ...(this.confDir !== undefined && { confDir: this.confDir }) });
   }
 
   async crashIcinga(): Promise<void> {
@@ -115,6 +118,10 @@ export class IcingaWorld {
     return (await ended)[0];
   }
 
+  get sinkPid(): number | undefined {
+    return this.#sink?.pid;
+  }
+
   async readiness(): Promise<{ ready: boolean; waitingFor: Record<string, string> }> {
     return (await (await fetch(`${this.#url}/health/ready`)).json()) as { ready: boolean; waitingFor: Record<string, string> };
   }
@@ -135,7 +142,7 @@ export class IcingaWorld {
   }
 
   async send(...events: Verified[]): Promise<void> {
-    await this.producer.send(events.map((event) => this.#record(event)));
+    await this.producer.send(events.map((event) => this.record(event)));
   }
 
   /** Bytes that are no event, on the partition of a household. */
@@ -172,7 +179,8 @@ export class IcingaWorld {
     rmSync(this.dir, { recursive: true, force: true });
   }
 
-  #record({ household = 1, stream = 'load', epoch = nowEpoch(), state = 'OK', ageSeconds = 0, late = false }: Verified): OutgoingRecord {
+  /** The record of a verified event, as the gate writes it. */
+  record({ household = 1, stream = 'load', epoch = nowEpoch(), state = 'OK', ageSeconds = 0, late = false }: Verified): OutgoingRecord {
     const pseudonym = Buffer.from(hostOf(household), 'hex');
     const partition = partitionOf(pseudonym, TOPICS[TOPIC].partitions);
     const timestamp = Date.now() - ageSeconds * 1_000;

@@ -51,7 +51,8 @@ export class ServiceStates {
 
   private async inTurn<T>(of: ServiceCheckResult, work: () => Promise<T>): Promise<T> {
     const key = keyOf(of);
-    const turn = (this.tails.get(key) ?? Promise.resolve()).then(work);
+    const before = this.tails.get(key);
+    const turn = before === undefined ? work() : before.then(work);
     // The one behind goes on whatever becomes of this one, which reports to its own caller.
     const tail = turn.then(() => undefined, () => undefined);
     this.tails.set(key, tail);

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { isAtsError } from '#libs/errors';
-import type { KafkaRecord } from '#libs/events';
+import type { EventOf, KafkaRecord } from '#libs/events';
 import { CONFIG, LOG, Outage, Readiness, STOPPING, type Log } from '#libs/service';
 import { connectKafka, KafkaBatchStrategy, LogReader, type BatchEvent, type KafkaClient, type RecordBatch } from '#libs/stream';
 import { checkResultOf, type ServiceCheckResult } from './check-result.js';
@@ -46,7 +46,7 @@ export class SinkService {
     this.logReader = new LogReader(this.kafka);
     this.takeover = new Takeover({
       reader: this.logReader, groupId: GROUP, states: this.states, freshnessSeconds: config.freshnessSeconds,
-      resultOf: (record, signal) => this.resultOf(record, signal).catch(ignoreUnreadable),
+      resultOf: (record, signal) => this.recalled(record, signal),
     });
     readiness.set('registry', 'the first answer of the schema registry');
     readiness.set('icinga', 'the first answer of Icinga2');
@@ -84,11 +84,12 @@ export class SinkService {
 
   /** Submits a batch; resolves when Icinga2 has accepted all of it that it shall see, and only then is it committed. */
   async submit(batch: RecordBatch): Promise<void> {
-    await abortable(Promise.all([this.takeover.done, this.loaded.promise]), batch.signal);
+    const [reader] = await abortable(Promise.all([this.verified.promise, this.takeover.done, this.loaded.promise]), batch.signal);
     const results: ServiceCheckResult[] = [];
     for (const record of batch.records) {
       try {
-        const result = await this.resultOf(record, batch.signal);
+        const event = reader.decode(record, batch.signal);
+        const result = this.resultOf(event instanceof Promise ? await event : event);
         if (result === null) this.metrics.skipped.inc({ reason: 'late' });
         else results.push(result);
       } catch (error) {
@@ -107,11 +108,20 @@ export class SinkService {
     }
   }
 
-  /** @throws AtsError when the record is no verified event */
-  private async resultOf(record: KafkaRecord, signal: AbortSignal): Promise<ServiceCheckResult | null> {
-    const reader = await abortable(this.verified.promise, signal);
-    const event = await reader.decode(record, signal);
+  /** @throws AtsError when the event can be no service of Icinga2 */
+  private resultOf(event: EventOf<'telemetry.verified'>): ServiceCheckResult | null {
     return checkResultOf(event, { freshnessSeconds: this.config.freshnessSeconds, now: Date.now() });
+  }
+
+  /** What is no verified event was put aside when it was consumed. */
+  private async recalled(record: KafkaRecord, signal: AbortSignal): Promise<ServiceCheckResult | null> {
+    const reader = await abortable(this.verified.promise, signal);
+    try {
+      return this.resultOf(await reader.decode(record, signal));
+    } catch (error) {
+      if (isAtsError(error)) return null;
+      throw error;
+    }
   }
 
   private async offer(result: ServiceCheckResult, signal: AbortSignal): Promise<void> {
@@ -142,12 +152,6 @@ export class SinkService {
       this.log.debug(event, event.kind);
     }
   }
-}
-
-/** What can't be read was put aside when it was consumed. */
-function ignoreUnreadable(error: unknown): null {
-  if (isAtsError(error)) return null;
-  throw error;
 }
 
 /** The promise's value, unless the signal is aborted first: what waits for a start must not outlive its partition. */

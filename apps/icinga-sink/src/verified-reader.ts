@@ -13,13 +13,20 @@ export class VerifiedReader {
     return new VerifiedReader(EventCodec.fromIds(ids), registryUrl, outage);
   }
 
-  /** @throws AtsError ATS_EVENT_MALFORMED, ATS_EVENT_SCHEMA_UNKNOWN, ATS_SCHEMA_INCOMPATIBLE: this record will never be readable */
-  async decode({ value }: KafkaRecord, signal: AbortSignal): Promise<EventOf<typeof TOPIC>> {
+  /**
+   * The event at once when its schema is known, as nearly every one's is.
+   * @throws AtsError ATS_EVENT_MALFORMED, ATS_EVENT_SCHEMA_UNKNOWN, ATS_SCHEMA_INCOMPATIBLE: this record will never be readable
+   */
+  decode({ value }: KafkaRecord, signal: AbortSignal): EventOf<typeof TOPIC> | Promise<EventOf<typeof TOPIC>> {
     try {
       return this.codec.decode(TOPIC, value);
     } catch (error) {
       if (!isAtsError(error, 'ATS_EVENT_SCHEMA_UNKNOWN')) throw error;
     }
+    return this.decodeForeign(value, signal);
+  }
+
+  private async decodeForeign(value: KafkaRecord['value'], signal: AbortSignal): Promise<EventOf<typeof TOPIC>> {
     const id = wireSchemaId(value);
     this.codec.addWriter(TOPIC, id, await this.outage.outlast(() => fetchSchema(this.registryUrl, id), signal));
     return this.codec.decode(TOPIC, value);

@@ -1,8 +1,27 @@
 import { readSecretFile } from '#libs/config';
 import { AtsError } from '#libs/errors';
+import type { Answer } from './answer-reader.js';
 import { refused } from './errors.js';
-import { Transport, type Answer, type TransportOptions } from './transport.js';
+import { Reachability, type ReachabilityEvents } from './reachability.js';
+import { ResultSender } from './result-sender.js';
+import { Transport } from './transport.js';
 import { SERVICE_STATES, type CheckResult, type HostView, type IcingaStatus, type ServiceView, type Submission } from './types.js';
+
+export interface IcingaClientOptions extends ReachabilityEvents {
+  /** Root, such as https://127.0.0.1:17405. */
+  readonly url: string;
+  /** PEM of the CA that signed the node's certificate. */
+  readonly ca: string;
+  readonly credentials: { readonly user: string; readonly password: string };
+  /** Over which results are sent, several at once on each; as many again are there for everything else. They close when idle. Default 8. */
+  readonly connections?: number;
+  /** How long one attempt may take. Default 10,000. */
+  readonly timeoutMs?: number;
+  /** How long a call is tried again while Icinga2 is away or reloading. Default 30; Infinity: until it is back. */
+  readonly retrySeconds?: number;
+  /** Ends every wait for Icinga2 to come back, for a graceful stop; an attempt under way is completed. */
+  readonly signal?: AbortSignal;
+}
 
 const TELEMETRY_FILTER = '"telemetry" in service.templates';
 
@@ -13,9 +32,13 @@ const TELEMETRY_FILTER = '"telemetry" in service.templates';
  */
 export class IcingaClient {
   private readonly transport: Transport;
+  private readonly results: ResultSender;
 
-  constructor(options: TransportOptions) {
-    this.transport = new Transport(options);
+  constructor({ url, ca, credentials, connections = 8, timeoutMs = 10_000, retrySeconds = 30, signal, ...events }: IcingaClientOptions) {
+    const authorization = `Basic ${Buffer.from(`${credentials.user}:${credentials.password}`).toString('base64')}`;
+    const parameters = { url, ca, authorization, connections, timeoutMs, retrySeconds, reachability: new Reachability(events), ...(signal && { signal }) };
+    this.transport = new Transport(parameters);
+    this.results = new ResultSender(parameters);
   }
 
   /** @returns false when an object of that name is there already, with whatever templates it was made */
@@ -33,23 +56,7 @@ export class IcingaClient {
    * user without the permission.
    */
   async processCheckResult(host: string, service: string, result: CheckResult, signal?: AbortSignal): Promise<Submission> {
-    const path = `/v1/actions/process-check-result?service=${encodeURIComponent(`${host}!${service}`)}`;
-    const answer = await this.transport.request('POST', path, () => {
-      const ttl = (result.freshUntil - Date.now()) / 1_000;
-      if (ttl <= 0) return undefined;
-      return {
-        exit_status: result.state,
-        plugin_output: result.output,
-        performance_data: result.performanceData,
-        ttl,
-        ...(result.executionStart !== undefined && { execution_start: result.executionStart / 1_000 }),
-        ...(result.executionEnd !== undefined && { execution_end: result.executionEnd / 1_000 }),
-      };
-    }, signal);
-    if (answer === undefined) return 'expired';
-    if (answer.status === 404 && parse(answer).status === 'No objects found.') return 'unknown';
-    this.succeeded(`process-check-result for ${host}!${service}`, answer);
-    return 'accepted';
+    return await this.results.send(host, service, result, signal);
   }
 
   async status(): Promise<IcingaStatus> {
@@ -79,11 +86,12 @@ export class IcingaClient {
 
   /** Ends all connections; a call under way fails. */
   async close(): Promise<void> {
+    this.results.close();
     await this.transport.close();
   }
 
   private async create(type: 'hosts' | 'services', name: string, templates: readonly string[], signal?: AbortSignal): Promise<boolean> {
-    const answer = await this.transport.request('PUT', `/v1/objects/${type}/${encodeURIComponent(name)}`, () => ({ templates }), signal);
+    const answer = await this.transport.request('PUT', `/v1/objects/${type}/${encodeURIComponent(name)}`, { templates }, signal);
     if (answer.status === 500 && errorsOf(answer).some((error) => error.endsWith('already exists.'))) return false;
     this.succeeded(`create ${name}`, answer);
     return true;

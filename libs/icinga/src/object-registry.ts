@@ -10,17 +10,16 @@ export const SERVICE_TEMPLATE = 'telemetry';
  * forty times a result. Filled by one query a kind, kept up to date by what it creates itself; another writer's objects are met on creation.
  */
 export class ObjectRegistry {
-  private hosts = new Map<string, Promise<void>>();
-  private services = new Map<string, Promise<void>>();
+  private hosts: Existence = new Map();
+  private services: Existence = new Map();
 
   constructor(private readonly client: IcingaClient) {}
 
   /** Takes Icinga2's word for what exists; to be called at start and after each of its restarts. */
   async load(): Promise<void> {
     const [hosts, services] = [await this.client.hosts(), await this.client.serviceNames()];
-    const there = Promise.resolve();
-    this.hosts = new Map(hosts.map(({ host }) => [host, there]));
-    this.services = new Map(services.map(({ host, service }) => [`${host}!${service}`, there]));
+    this.hosts = new Map(hosts.map(({ host }) => [host, true]));
+    this.services = new Map(services.map(({ host, service }) => [`${host}!${service}`, true]));
   }
 
   /** Creates the host and the service unless they exist; callers at the same time share one creation. */
@@ -37,7 +36,7 @@ export class ObjectRegistry {
    */
   async submit(host: string, service: string, result: CheckResult, signal?: AbortSignal): Promise<'accepted' | 'expired'> {
     const attempt = async () => {
-      await this.ensure(host, service);
+      if (this.services.get(`${host}!${service}`) !== true) await this.ensure(host, service);
       return await this.client.processCheckResult(host, service, result, signal);
     };
     let submission = await attempt();
@@ -57,13 +56,17 @@ export class ObjectRegistry {
   }
 }
 
+/** True, or the creation under way. */
+type Existence = Map<string, true | Promise<void>>;
+
 /** Runs `create` unless the key is there or under way; a failed one is forgotten, so that the next caller tries again. */
-async function once(made: Map<string, Promise<void>>, key: string, create: () => Promise<void>): Promise<void> {
+async function once(made: Existence, key: string, create: () => Promise<void>): Promise<void> {
   let creation = made.get(key);
   if (creation === undefined) {
-    creation = create();
-    made.set(key, creation);
-    creation.catch(() => { if (made.get(key) === creation) made.delete(key); });
+    const begun = create();
+    creation = begun;
+    made.set(key, begun);
+    begun.then(() => { if (made.get(key) === begun) made.set(key, true); }, () => { if (made.get(key) === begun) made.delete(key); });
   }
   await creation;
 }
