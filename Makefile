@@ -9,7 +9,7 @@ node := bin/node
 cli := $(node) --enable-source-maps dist/apps/cli/src/main.js
 sources := $(shell find apps libs -name '*.ts' -not -name '*.spec.ts' 2>/dev/null) tsconfig.base.json tsconfig.build.json package-lock.json
 
-.PHONY: help chaos chaos-anchor costs audit run forget-report test conformance bench-audit bench-gate bench-log doctor repair stop reset deps build lint docs ceremony ceremony-verify check-bare
+.PHONY: help chaos chaos-anchor costs audit run forget-report test conformance bench-audit bench-gate bench-log bench-sink doctor repair stop reset deps build lint docs ceremony ceremony-verify check-bare
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-16s %s\n' "$$name" "$$text"; done
@@ -34,14 +34,17 @@ conformance: deps ## foreign tools on our log and ours on foreign logs, each als
 bench-audit: deps ## what an audit costs: entries a second without proofs, and beside the verifier alone with them (writes bench-audit.json)
 	@$(node) --import ./bin/typescript.mjs test/perf/audit/bench-audit.ts
 
-bench-gate: deps ## the gate beside what one writes in an afternoon, on the same messages (ROWS=native2 RECORDS=3000 for one row; writes bench-gate.json)
-	@$(node) --import ./bin/typescript.mjs test/perf/gate/bench-gate.ts
+bench-gate: deps build ## the gate beside what one writes in an afternoon, on the same messages (ROWS=native2 RECORDS=3000 for one row; writes bench-gate.json)
+	@GATE_FROM=dist $(node) --import ./bin/typescript.mjs test/perf/gate/bench-gate.ts
 
 bench-log: deps ## the log's store beside Tessera's POSIX driver, and the cost of an entry from 1e4 to 1e7 (writes bench-log.json)
 	@$(node) --import ./bin/typescript.mjs test/perf/log/bench-log.ts
 
 chaos: deps ## everything under SIGKILLs, evictions and broker kills: every message judged, logged and shown once (SEED=5 KILLS=110 BROKER_KILLS=6 EVICTIONS=8 VALID=20000 BAD=2000 KAFKA=cluster|single BOUND_SECONDS=1500; writes chaos.json)
 	@$(node) --import ./bin/typescript.mjs test/chaos/gate/main.ts
+
+bench-sink: deps ## the sink beside the most that Icinga2 takes, and produce to Icinga2 at half load, with 2,000 services (SHORT=1; writes bench-sink.json)
+	@$(node) --import ./bin/typescript.mjs test/perf/sink/bench-sink.ts
 
 chaos-anchor: deps ## anchoring under kills, reorganisations and lying endpoints (SEED=4 CHAIN=anvil|geth KILLS=150 REORGS=40 BOUND_SECONDS=1800; writes chaos-anchor.json)
 	@$(node) --import ./bin/typescript.mjs test/chaos/anchor/main.ts

@@ -22,7 +22,8 @@ export class GateProcess {
   #child: ChildProcess | undefined;
   #lineOfLife = 0;
 
-  constructor(private readonly env: Readonly<Record<string, string>>, private readonly app = 'proof-gate') {}
+  /** @param from the sources, or what `make build` made of them and operators run */
+  constructor(private readonly env: Readonly<Record<string, string>>, private readonly app = 'proof-gate', private readonly from: 'source' | 'dist' = 'source') {}
 
   get pid(): number | undefined {
     return this.#child?.pid;
@@ -31,7 +32,8 @@ export class GateProcess {
   /** Resolves when health answers. */
   async start(): Promise<void> {
     this.#lineOfLife = this.lines.length;
-    const child = spawn(process.execPath, ['--import', './bin/typescript.mjs', `apps/${this.app}/src/main.ts`], {
+    const program = this.from === 'source' ? ['--import', './bin/typescript.mjs', `apps/${this.app}/src/main.ts`] : ['--enable-source-maps', `dist/apps/${this.app}/src/main.js`];
+    const child = spawn(process.execPath, program, {
       cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ATTESTREAM_HTTP_PORT: '0', ...this.env },
     });
     this.#child = child;
@@ -39,7 +41,7 @@ export class GateProcess {
       if (text.startsWith('{')) this.lines.push(JSON.parse(text) as LogLine);
     });
     child.stderr.on('data', (text) => { this.stderr += String(text); });
-    await this.line('health and metrics answer');
+    await this.line('health and metrics answer', 180_000); // its sources are compiled first
   }
 
   /** The first line of this life that begins like this. */

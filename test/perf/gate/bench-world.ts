@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { writeDeployment } from '#libs/chain';
@@ -18,12 +18,14 @@ export class BenchWorld {
   registry!: RegistryPart;
   client!: KafkaClient;
   codec!: EventCodec;
+  ids!: Record<TopicName, number>;
   circuits!: ThrowawayCircuits;
   world!: SimulatedWorld;
   producer!: EventProducer;
   reader!: LogReader;
   #chain!: MadeUpChain;
   #chainProducer!: EventProducer;
+  #stopped = false;
 
   private constructor(readonly dir: string) {}
 
@@ -47,10 +49,10 @@ export class BenchWorld {
     ]);
     this.client = connectKafka({ brokers: [this.kafka.brokers], clientId: 'bench', log: { info: () => undefined, warn: () => undefined } });
     await ensureTopics(this.client, TOPICS);
-    const ids = await registerSchemas(this.registry.url);
-    this.codec = EventCodec.fromIds(ids);
+    this.ids = await registerSchemas(this.registry.url);
+    this.codec = EventCodec.fromIds(this.ids);
     this.circuits = writeThrowawayCircuits(join(this.dir, 'circuits'), seed);
-    this.world = new SimulatedWorld({ seed, circuits: this.circuits, deployment: DEPLOYMENT, ids, streams: STREAMS, acceptSeconds: 604_800 });
+    this.world = new SimulatedWorld({ seed, circuits: this.circuits, deployment: DEPLOYMENT, ids: this.ids, streams: STREAMS, acceptSeconds: 604_800 });
     writeDeployment(this.deploymentFile, DEPLOYMENT);
     this.#chainProducer = new EventProducer(this.client);
     this.#chain = new MadeUpChain(this.#chainProducer, this.codec);
@@ -98,16 +100,27 @@ export class BenchWorld {
     this.reader = new LogReader(this.client, { patienceMs: 60_000 });
   }
 
+  anotherProducer(): EventProducer {
+    return new EventProducer(this.client);
+  }
+
+  /** A topic of nobody's table. */
+  async makeTopic(topic: string, partitions: number): Promise<void> {
+    await ensureTopics(this.client, { [topic]: { partitions, config: { 'message.timestamp.type': 'LogAppendTime' } } });
+  }
+
   /** All committed records of a topic. */
   async *readAll(topic: TopicName): AsyncGenerator<KafkaRecord> {
     for (let partition = 0; partition < TOPICS[topic].partitions; partition++) yield* this.reader.readAll(topic, partition, 0n);
   }
 
+  /** Once is enough. */
   async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
     await this.#chain?.pause();
     await Promise.all([this.producer?.close(), this.reader?.close(), this.#chainProducer?.close()]);
     this.client?.close();
     await Promise.all([this.kafka?.stop(), this.registry?.stop()]);
-    rmSync(this.dir, { recursive: true, force: true });
   }
 }
