@@ -26,6 +26,12 @@ class VerifiedLog {
       earliest: async () => 0n,
       highWatermark: async () => this.end,
       offsetAt: async (_topic: string, _partition: number, time: number) => records.find(({ timestamp }) => timestamp >= time)?.offset ?? null,
+      async *readValues(_topic: string, _partition: number, from: bigint, to: bigint) {
+        readFrom.push(from);
+        for (const { value, offset } of records.filter((record) => record.offset >= from && record.offset < to)) {
+          yield { bytes: Buffer.concat([Buffer.alloc(3), value!]), count: 1, offsets: [Number(offset)], starts: [3], ends: [3 + value!.length] };
+        }
+      },
       async *read(_topic: string, _partition: number, from: bigint, to: bigint) {
         readFrom.push(from);
         for (const record of records) if (record.offset >= from && record.offset < to) yield record;

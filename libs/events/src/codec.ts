@@ -1,6 +1,7 @@
 import avro from 'avsc';
 import { AtsError } from '#libs/errors';
 import { SCHEMAS, type EventByTopic } from './generated.js';
+import { Projection } from './projection.js';
 import { compileScanner, Unreadable, type AvroSchema, type Scanner } from './scan.js';
 import { TOPIC_NAMES, type TopicName } from './topics.js';
 
@@ -82,6 +83,27 @@ export class EventCodec {
     const body = Buffer.from(value!.buffer, value!.byteOffset + WIRE_HEADER_BYTES, value!.byteLength - WIRE_HEADER_BYTES);
     check(topic, writer.scan, body);
     return type.fromBuffer(body, writer.resolver) as EventOf<T>;
+  }
+
+  /**
+   * A reader of some fields of a topic's values, for whoever reads millions: it returns where or what they are ({@link Projection.found}), or null when the value
+   * is of another schema than today's, which {@link decode} may know. What it takes, `decode` takes.
+   * @throws AtsError ATS_EVENT_MALFORMED as decode does
+   */
+  projection(topic: TopicName, wanted: readonly string[]): (bytes: Buffer, start: number, end: number) => readonly number[] | null {
+    const { id } = this.codecOf(topic);
+    const projection = new Projection(SCHEMAS[topic], wanted);
+    return (bytes, start, end) => {
+      if (end - start < WIRE_HEADER_BYTES || bytes[start] !== 0) wireSchemaId(bytes.subarray(start, end));
+      if (bytes.readUInt32BE(start + 1) !== id) return null;
+      try {
+        projection.read(bytes, start + WIRE_HEADER_BYTES, end);
+      } catch (error) {
+        if (!(error instanceof Unreadable)) throw error;
+        throw new AtsError('ATS_EVENT_MALFORMED', `${topic}: ${error.message}`, { cause: error });
+      }
+      return projection.found;
+    };
   }
 
   private codecOf(topic: TopicName): TopicCodec {

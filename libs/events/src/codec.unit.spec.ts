@@ -136,6 +136,27 @@ describe('a value that is no event at all', () => {
   });
 });
 
+it.each(['telemetry.verified', 'bci-intent.verified'] as const)('a projection of %s takes what decoding takes, and finds the same fields', (topic) => {
+  const project = codec.projection(topic, ['source.offset', 'epoch', 'nullifier']);
+  const value = codec.encode(topic, SAMPLES[topic] as never);
+  const random = generator(11);
+  const outcomes = new Set<string>();
+  for (const mutant of [value, ...Array.from({ length: 3000 }, () => mutate(value, random))]) {
+    const bytes = Buffer.concat([Buffer.of(9), mutant, Buffer.of(9)]);
+    let event: ReturnType<typeof codec.decode<typeof topic>> | undefined;
+    const code = codeOf(() => { event = codec.decode(topic, mutant); });
+    let found: readonly number[] | null = null;
+    const projected = codeOf(() => { found = project(bytes, 1, bytes.length - 1); });
+    outcomes.add(code);
+    if (code === 'ATS_EVENT_SCHEMA_UNKNOWN') expect([projected, found]).toEqual(['none', null]);
+    else expect(projected).toBe(code);
+    if (event === undefined) continue;
+    const [offset, epoch, nullifier] = found! as number[];
+    expect([offset, epoch, bytes.subarray(nullifier, nullifier! + 32)]).toEqual([event.source.offset, event.epoch, event.nullifier]);
+  }
+  expect([...outcomes].sort()).toEqual(['ATS_EVENT_MALFORMED', 'ATS_EVENT_SCHEMA_UNKNOWN', 'none']);
+});
+
 it('says which field of an event is not of its type', () => {
   const faulty = { ...SAMPLES.telemetry, epoch: 1.5, proof: Buffer.alloc(255), sealed: { ...SAMPLES.telemetry.sealed, keyId: 'x' } };
   expect(() => codec.encode('telemetry', faulty as never)).toThrow(/^ATS_EVENT_MALFORMED: .*epoch is 1\.5, sealed\.keyId is "x", proof is 255 bytes/);

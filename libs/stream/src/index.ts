@@ -9,6 +9,7 @@ export { tell as tellRepair, tellFinding } from './hanging/tell.js';
 export { watchTransactions, type HeldBack, type WatchTransactionsParameters } from './hanging/watch.js';
 export { repairHangingTransactions, type Repair, type RepairHangingTransactionsParameters } from './hanging/repair.js';
 export { LogReader, type LogReaderParameters } from './log-reader.js';
+export type { ValueBlock } from './value-block.js';
 export { ensureTopics, type EnsureTopicsParameters } from './topics.js';
 export { BatchErrorFilter, KafkaBatchStrategy, type BatchEvent, type KafkaBatchStrategyParameters } from './batch-strategy.js';
 export { DeadLetter, RecordBatch, type DeadLetters } from './record-batch.js';

@@ -3,8 +3,10 @@ import type { KafkaRecord } from '#libs/events';
 import type { KafkaClient } from './client.js';
 import { isPassing, lasting } from './failures.js';
 import type { Broker, Cluster, Consumer } from './kafkajs.js';
+import { rawFetch, type RawFetchRequest } from './raw-fetch.js';
 import { toKafkaRecord } from './records.js';
 import { backoff, pause, within } from './time.js';
+import type { RawPartition } from './value-block.js';
 
 /** Isolation levels of ListOffsets and Fetch. */
 const READ_UNCOMMITTED = 0;
@@ -89,6 +91,12 @@ export class LogSession {
         lastStable: BigInt(lastStableOffset),
       };
     });
+  }
+
+  /** As {@link fetch}, with the batches left as bytes. */
+  async fetchRaw(request: RawFetchRequest, persistence: Persistence): Promise<RawPartition> {
+    const { topic, partition, from } = request;
+    return await this.ask(`records of ${topic}[${partition}] from ${from}`, persistence, async (cluster) => rawFetch(await leaderOf(cluster, topic, partition), request));
   }
 
   /** Takes a member out of a group, on behalf of a process that died. */

@@ -12,5 +12,5 @@ export {
 export { REASONS, type Reason, type Verdict } from './reasons.js';
 export { ParameterSets, type Parameters, type RegistryBlock, type RegistryView } from './registry-view.js';
 export type { Seen, SeenNullifiers } from './seen-nullifiers.js';
-export { EMPTY_STATE, factsOf, rebuildFrom, remember, type PartitionState, type VerifiedFacts } from './state.js';
+export { EMPTY_STATE, factsOf, rebuildFrom, remember, remembering, type PartitionState, type VerifiedFacts } from './state.js';
 export { STATEMENTS, statementOf, type CircuitId, type Claim, type SignalContext, type Statement } from './statements.js';

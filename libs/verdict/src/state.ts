@@ -37,6 +37,20 @@ export function remember(state: PartitionState, facts: VerifiedFacts): Partition
   };
 }
 
+/** The state after many verified events: as {@link remember} makes it from nothing, without a version an event. */
+export function remembering(): { add(facts: VerifiedFacts): void; done(): PartitionState } {
+  let [clock, floor] = [EMPTY_STATE.clock, EMPTY_STATE.floor];
+  const seen = SeenNullifiers.filling();
+  return {
+    add: (facts) => {
+      clock = Math.max(clock, facts.partitionClock);
+      floor = Math.max(floor, facts.epochFloor);
+      seen.add(facts.nullifier, facts, floor);
+    },
+    done: () => ({ clock, floor, seen: seen.done() }),
+  };
+}
+
 type VerifiedEvent = EventOf<'telemetry.verified'> | EventOf<'bci-intent.verified'>;
 
 /** The facts in an event of a verified topic. */
