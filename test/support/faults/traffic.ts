@@ -37,7 +37,7 @@ export class Traffic {
   }
 
   /** Resolves when so many more messages were acknowledged. */
-  async more(count: number, milliseconds = 60_000): Promise<void> {
+  async more(count: number, milliseconds = 120_000): Promise<void> {
     const goal = this.acknowledged.length + count;
     await until(`${count} more messages`, () => this.acknowledged.length >= goal, milliseconds);
   }
