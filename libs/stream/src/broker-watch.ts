@@ -6,20 +6,36 @@ export interface StreamLog {
   warn(line: string): void;
 }
 
-/** How long every request must have failed before it is an outage: one broker of several, or a restart of one connection, is none. */
+/** How long a broker must have left everything unanswered before it is told of: a restart of one connection is no outage. */
 const OUTAGE_AFTER_MS = 1500;
 
-/** Turns hundreds of failed attempts into one line when brokers stop answering and one when they answer again. */
+/** A broker that was learned from others and has not been asked for so long may have left the cluster: it does not speak against an outage. */
+const LEARNED_MS = 60_000;
+
+interface Failing {
+  /** performance.now() */
+  readonly since: number;
+  why: string;
+  readonly announce: NodeJS.Timeout;
+  told: boolean;
+}
+
+/**
+ * Turns hundreds of failed attempts into one line when a broker stops answering and one when it answers again. It is an outage once none answers: each that
+ * the client was given, and each that it learned of and that answered lately.
+ */
 export class BrokerWatch {
-  #why = '';
-  #failingSince: number | undefined;
-  #announce: NodeJS.Timeout | undefined;
+  readonly #failing = new Map<string, Failing>();
+  /** When each broker answered last. */
+  readonly #answered = new Map<string, number>();
   #problem: AtsError | null = null;
+  #since = 0;
 
   constructor(
     private readonly brokers: readonly string[],
     private readonly log: StreamLog,
     private readonly onChange: (problem: AtsError | null) => void,
+    private readonly afterMs = OUTAGE_AFTER_MS,
   ) {}
 
   /** The outage that is under way, or null. */
@@ -27,35 +43,61 @@ export class BrokerWatch {
     return this.#problem;
   }
 
-  failed(why: string): void {
-    this.#why = why;
-    this.#failingSince ??= Date.now();
-    if (this.#problem) return;
-    this.#announce ??= setTimeout(() => this.#begin(), OUTAGE_AFTER_MS).unref();
+  /** @param broker host:port */
+  failed(broker: string, why: string): void {
+    const failing = this.#failing.get(broker);
+    if (failing) failing.why = why;
+    else this.#failing.set(broker, { since: performance.now(), why, told: false, announce: setTimeout(() => this.#tell(broker), this.afterMs).unref() });
+    // One that answers later than the rest stopped may be the last that failed.
+    if (failing?.told) this.#tell(broker);
   }
 
-  answered(): void {
-    if (this.#failingSince === undefined) return;
-    const seconds = ((Date.now() - this.#failingSince) / 1000).toFixed(1);
-    this.#failingSince = undefined;
-    clearTimeout(this.#announce);
-    this.#announce = undefined;
-    if (!this.#problem) return;
-    this.#problem = null;
-    this.log.info(`Kafka answers again after ${seconds} s`);
-    this.onChange(null);
+  answered(broker: string): void {
+    this.#answered.set(broker, performance.now());
+    const failing = this.#failing.get(broker);
+    if (failing) {
+      clearTimeout(failing.announce);
+      this.#failing.delete(broker);
+    }
+    if (this.#problem) {
+      this.#problem = null;
+      this.log.info(`Kafka answers again after ${secondsSince(this.#since)} s`);
+      this.onChange(null);
+    } else if (failing?.told) {
+      this.log.info(`Kafka broker ${broker} answers again after ${secondsSince(failing.since)} s`);
+    }
   }
 
   /** Forgets everything: the client is closed. */
   close(): void {
-    clearTimeout(this.#announce);
+    for (const { announce } of this.#failing.values()) clearTimeout(announce);
+    this.#failing.clear();
   }
 
-  #begin(): void {
-    this.#problem = unreachable(this.brokers, this.#why);
-    this.log.warn(this.#problem.message);
-    this.onChange(this.#problem);
+  #tell(broker: string): void {
+    const failing = this.#failing.get(broker);
+    if (!failing || this.#problem) return;
+    if (this.#noneAnswers()) {
+      this.#since = Math.min(...[...this.#failing.values()].map(({ since }) => since));
+      for (const one of this.#failing.values()) one.told = true;
+      this.#problem = unreachable(this.brokers, failing.why);
+      this.log.warn(this.#problem.message);
+      this.onChange(this.#problem);
+    } else if (!failing.told) {
+      failing.told = true;
+      this.log.warn(`Kafka broker ${broker} does not answer, others may: ${failing.why}`);
+    }
   }
+
+  #noneAnswers(): boolean {
+    const lately = performance.now() - LEARNED_MS;
+    const learned = [...this.#answered].filter(([, at]) => at > lately).map(([broker]) => broker);
+    return [...this.brokers, ...learned].every((broker) => this.#failing.has(broker));
+  }
+}
+
+function secondsSince(at: number): string {
+  return ((performance.now() - at) / 1000).toFixed(1);
 }
 
 /** The error that names the brokers that do not answer. */

@@ -18,7 +18,7 @@ export interface ConnectKafkaParameters {
 /** Retries inside kafkajs. Short first waits, since CONCURRENT_TRANSACTIONS after each commit would cost 300 ms otherwise. */
 const RETRY = { initialRetryTime: 10, multiplier: 1.5, maxRetryTime: 500, retries: 50 };
 
-/** Messages of kafkajs's log that mean that a broker can't be reached. */
+/** Messages of kafkajs's log that mean, beside a broker, that it can't be reached. */
 const CONNECTION_FAILURE = /^(Connection error|Connection timeout|Failed to connect)/;
 
 /**
@@ -62,7 +62,8 @@ export class KafkaClient {
       retry: { ...RETRY, retries },
       logLevel: logLevel.ERROR,
       logCreator: () => (entry: LogEntry) => {
-        if (CONNECTION_FAILURE.test(entry.log.message)) this.#watch.failed(entry.log.message.replace(/^.*Connection error: /, ''));
+        const { message, broker } = entry.log;
+        if (typeof broker === 'string' && CONNECTION_FAILURE.test(message)) this.#watch.failed(broker, message.replace(/^.*Connection error: /, ''));
       },
     });
   }
@@ -71,8 +72,8 @@ export class KafkaClient {
   watched<T extends Consumer | Producer | Admin>(part: T): T {
     // The three overloads of `on` differ in their event names alone.
     const { events, on } = part as Consumer;
-    on(events.REQUEST, () => this.#watch.answered());
-    on(events.REQUEST_TIMEOUT, ({ payload }) => this.#watch.failed(`${payload.broker} left a request unanswered`));
+    on(events.REQUEST, ({ payload }) => this.#watch.answered(payload.broker));
+    on(events.REQUEST_TIMEOUT, ({ payload }) => this.#watch.failed(payload.broker, `${payload.broker} left a request unanswered`));
     return part;
   }
 
