@@ -22,6 +22,9 @@ export interface PipelinedConnectionParameters<R> {
 /**
  * One TLS connection with several requests under way (RFC 9112, section 9.3.2). Icinga2 answers them one after the other, in the order in which they were sent.
  * What it has not answered may have had its effect all the same: only what can be repeated may be sent.
+ *
+ * By hand, because undici's pipelining writes each request by itself and makes a stream of each answer: 27 us of CPU a result over 8 connections of 32
+ * requests against 9 to 12 us here, both on a server that answers at once; what the sink takes, Icinga2 lacks where both share a machine.
  */
 export class PipelinedConnection<R> {
   private readonly socket: TLSSocket;

@@ -163,6 +163,18 @@ it('a server that takes one request a connection is no outage', async () => {
   expect(icinga.connections).toBeGreaterThan(CONNECTIONS);
 });
 
+it('answers without a length, in chunks, as a proxy sends them, are answers', async () => {
+  icinga = await Stub.start();
+  let heard: string[];
+  ({ sender, heard } = senderTo(icinga.port));
+  icinga.onAsked = ({ response }) => {
+    response.write(ACCEPTED.slice(0, 20));
+    response.end(ACCEPTED.slice(20));
+  };
+  expect(new Set(await Promise.all(sendAll(100)))).toEqual(new Set(['accepted']));
+  expect([heard, icinga.asked.length]).toEqual([[], 100]);
+});
+
 it('one that never answers is left after the time for an attempt, and asked again', async () => {
   icinga = await Stub.start();
   let heard: string[];

@@ -14,6 +14,8 @@ export interface Row {
 
 const PATIENCE_MS = 180_000;
 const SEND_TICK_MS = 20;
+/** Looking at the sink's metrics costs it a few milliseconds. */
+const LOOK_MS = 500;
 
 export async function plainRow(world: SinkBenchWorld, { connections, depth, seconds }: { connections: number; depth: number; seconds: number }): Promise<Row> {
   const { pid } = world.inner.icinga;
@@ -36,10 +38,9 @@ export async function sinkRow(world: SinkBenchWorld, events: number, env: Record
     at: performance.now(), results: await world.observer.passiveResults(),
     icinga2: cpuMicrosOf(inner.icinga.pid), sender: cpuMicrosOf(inner.sinkPid!), broker: cpuMicrosOf(inner.kafka.pid),
   });
-  const reach = async (share: number) => await until(`${share} of the backlog`, async () => await inner.metric('attestream_sink_results_total') >= share * rounds * SERVICES, PATIENCE_MS);
-  await reach(0.2);
+  await handled(world, 0.2 * rounds * SERVICES);
   const from = await state();
-  await reach(0.95);
+  await handled(world, 0.95 * rounds * SERVICES);
   const to = await state();
   await inner.drained();
   const results = to.results - from.results;
@@ -47,12 +48,24 @@ export async function sinkRow(world: SinkBenchWorld, events: number, env: Record
   return { sender: 'sink', results, perSecond: Math.round((1_000 * results) / (to.at - from.at)), cpuMicros: { icinga2: each('icinga2'), sender: each('sender'), broker: each('broker') } };
 }
 
+/** Events that the sink is done with: submitted, or skipped, as those that were no longer fresh. */
+async function handledBy(inner: SinkBenchWorld['inner']): Promise<number> {
+  return await inner.metric('attestream_sink_results_total') + await inner.metric('attestream_sink_skipped_total');
+}
+
+async function handled({ inner }: SinkBenchWorld, count: number): Promise<void> {
+  let done = 0;
+  for (const deadline = performance.now() + PATIENCE_MS; (done = await handledBy(inner)) < count; await delay(LOOK_MS)) {
+    if (performance.now() > deadline) throw new Error(`the sink is done with ${done} of ${Math.ceil(count)} events after ${PATIENCE_MS / 1_000} s`);
+  }
+}
+
 /** Creation of all services by a sink that has an event for each. Seconds. */
 export async function creationSeconds(world: SinkBenchWorld): Promise<number> {
   await world.inner.producer.send(world.verifiedRound());
   await world.inner.startSink();
   const began = performance.now();
-  await until('an object for every service', async () => await world.inner.metric('attestream_sink_results_total') >= SERVICES, PATIENCE_MS);
+  await handled(world, SERVICES);
   return (performance.now() - began) / 1_000;
 }
 
@@ -85,19 +98,18 @@ type Quantiles = Readonly<Record<'p50' | 'p99' | 'most', number>>;
 /** From telemetry through the gate and the sink: first a backlog, which says what the path takes; then half of that, due at even times whatever is behind. */
 export async function endToEnd(world: SinkBenchWorld, { backlogRounds, seconds }: { backlogRounds: number; seconds: number }): Promise<EndToEnd> {
   const { inner } = world;
+  const base = await handledBy(inner);
   const warmUp = world.messageRound();
   await inner.producer.send(warmUp);
-  await inner.drained();
-  const base = await inner.metric('attestream_sink_results_total');
-  const reach = async (count: number) => await until(`${count} results`, async () => await inner.metric('attestream_sink_results_total') >= base + count, PATIENCE_MS);
-  await reach(warmUp.length);
+  await handled(world, base + warmUp.length);
   const backlog = Array.from({ length: backlogRounds }, () => world.messageRound()).flat();
   await inner.producer.send(backlog);
-  await reach(warmUp.length + 0.2 * backlog.length);
+  const begun = base + warmUp.length;
+  await handled(world, begun + 0.2 * backlog.length);
   const from = { at: performance.now(), results: await world.observer.passiveResults() };
-  await reach(warmUp.length + 0.9 * backlog.length);
+  await handled(world, begun + 0.9 * backlog.length);
   const fullPerSecond = (1_000 * (await world.observer.passiveResults() - from.results)) / (performance.now() - from.at);
-  await reach(warmUp.length + backlog.length);
+  await handled(world, begun + backlog.length);
 
   const halfPerSecond = fullPerSecond / 2;
   const rounds = Math.ceil((halfPerSecond * seconds) / SERVICES);
