@@ -15,6 +15,7 @@ import { writeJson } from '../../../apps/cli/src/write-json.js';
 import { bareRows, realOverSimulated, type BareRow } from './bare.js';
 import { BenchWorld } from './bench-world.js';
 import { honestMessages } from './messages.js';
+import type { Shares } from './profile.js';
 import { gateEnv, measureRow, ROW_IDS, type Row, type RowId } from './rows.js';
 import { fairness, SETTINGS, sweepRow, type SweepRow } from './sweeps.js';
 
@@ -81,6 +82,16 @@ async function measureBare(bench: BenchWorld, rows: readonly Row[], made: Return
   return bare;
 }
 
+/** The explanation of what is left: where the fastest row's main thread was, function by function. */
+function showProfile(rows: readonly Row[]): void {
+  const row = rows.find(({ id }) => id === fastest());
+  const profile = (report['profiles'] as Record<string, Shares> | undefined)?.[fastest()];
+  if (row === undefined || profile === undefined) return;
+  const busy = Object.entries(profile.micros).reduce((sum, [part, micros]) => (part === 'idle' ? sum : sum + micros), 0);
+  say(`${row.id}: the main thread is busy ${Math.round((100 * busy) / (busy + profile.micros.idle))} % of the time; its dearest functions:`);
+  console.table(profile.functions.filter(({ part }) => part !== 'idle').slice(0, 15).map(({ name, part, micros }) => ({ function: name, part, '% of its busy time': Math.round((1000 * micros) / busy) / 10 })));
+}
+
 async function measureSweeps(bench: BenchWorld): Promise<SweepRow[]> {
   const sweeps: SweepRow[] = [];
   for (const setting of SETTINGS) {
@@ -139,6 +150,7 @@ async function main(): Promise<void> {
       hold(rows);
       console.table(rows.map(({ id, records: judged, recordsPerSecond, recordsPerCpuSecond, latencyMs, rssMiB }) => ({ id, records: judged, 'records/s': recordsPerSecond, 'records a CPU second': recordsPerCpuSecond, 'p50 ms': latencyMs.p50, 'p99 ms': latencyMs.p99, 'at records/s': latencyMs.recordsPerSecond, 'MiB at most': rssMiB })));
       console.table(Object.fromEntries(rows.map(({ id, cpuMicros }) => [id, cpuMicros])));
+      showProfile(rows);
     }
     // A third of what two cores have been seen to do, or of what was measured now.
     const measured = (report['rows'] as Row[] | undefined)?.find(({ id }) => id === fastest())?.recordsPerSecond ?? 1500;

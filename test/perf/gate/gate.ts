@@ -12,7 +12,7 @@ export class Gate implements Contender {
   static async start(bench: BenchWorld, env: Readonly<Record<string, string>>, { nodeOptions = '' } = {}): Promise<Gate> {
     // make builds first, and memory is that of what operators run: GATE_FROM=dist
     const from = process.env['GATE_FROM'] === 'dist' ? 'dist' : 'source';
-    const gate = new GateProcess({ ...bench.gateEnv(), NODE_OPTIONS: `--inspect=127.0.0.1:0 ${nodeOptions}`, ...env }, 'proof-gate', from);
+    const gate = new GateProcess({ ...bench.gateEnv(), NODE_OPTIONS: `--inspect=127.0.0.1:0 ${nodeOptions === '' || from === 'dist' ? nodeOptions : `--import ./bin/typescript.mjs ${nodeOptions}`}`, ...env }, 'proof-gate', from);
     try {
       await gate.start();
       await gate.ready();
