@@ -1,6 +1,9 @@
 /** Share of the verifiers' time that authors without good standing get while others wait: 1 of so many parts. */
 const SUSPECTS_PART = 4;
 
+/** Largest batch of a flow's suspects before anything is known of them: proofs. */
+const FIRST = 32;
+
 /** Of an estimate of what a proof costs, how much each batch renews. */
 const RENEWAL = 0.2;
 
@@ -59,7 +62,7 @@ export class FairQueue<T> {
     if (to.count === 0) to.spent = Math.max(to.spent, this.#classes[standing === 'good' ? 'suspect' : 'good'].spent);
     to.count++;
     const known = to.flows.get(flow);
-    if (known === undefined) to.flows.set(flow, { items: [item], size: this.most });
+    if (known === undefined) to.flows.set(flow, { items: [item], size: Math.min(FIRST, this.most) });
     else known.items.push(item);
   }
 
@@ -93,7 +96,7 @@ export class FairQueue<T> {
     const items: T[] = [];
     while (items.length < this.#goodSize && flows.size > 0) {
       const quota = Math.ceil((this.#goodSize - items.length) / flows.size);
-      for (const [name, flow] of [...flows]) {
+      for (const [name, flow] of Array.from(flows)) {
         if (items.length === this.#goodSize) break;
         items.push(...flow.items.splice(0, Math.min(quota, this.#goodSize - items.length)));
         flows.delete(name);
