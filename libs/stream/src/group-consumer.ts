@@ -3,7 +3,7 @@ import { AtsError, isAtsError } from '#libs/errors';
 import type { KafkaClient } from './client.js';
 import { describe, isPassing, lasting, origin } from './failures.js';
 import { GroupBatch } from './group-batch.js';
-import type { Consumer, EachBatchPayload } from './kafkajs.js';
+import { protocolError, type Consumer, type EachBatchPayload } from './kafkajs.js';
 import { LogSession } from './log-session.js';
 import { Tenure } from './tenure.js';
 import { backoff, pause, within } from './time.js';
@@ -16,6 +16,9 @@ const LONG_POLL_MS = 100;
 
 /** Most that one fetch takes of a partition: kafkajs hands out nothing new of any until all of a fetch is handled, and a megabyte can be 100,000 small records. */
 const FETCH_BYTES = 256 * 1024;
+
+/** An error code of the group's protocol. */
+const REBALANCE_IN_PROGRESS = 27;
 
 /** No fetch for twice this, though the broker answers and no batch is being handled, means that kafkajs has silently stopped. */
 const STALL_MS = 20_000;
@@ -157,6 +160,11 @@ export class GroupConsumer {
     const generation = this.#generation;
     const tenure = this.#tenure!;
     tenure.beatBy(() => payload.heartbeat());
+    if (tenure.isSilent) {
+      await payload.heartbeat();
+      // kafkajs takes it for the coordinator's answer, and joins again.
+      if (tenure.isSilent) throw protocolError(REBALANCE_IN_PROGRESS);
+    }
     const batch = new GroupBatch(payload, tenure, () => this.#generation === generation, this.#stop.signal);
     if (!batch.current()) return;
     this.#handling++;

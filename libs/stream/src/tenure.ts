@@ -34,11 +34,19 @@ export class Tenure {
 
   /**
    * Sends a heartbeat when one is due. Throws when the group answers that this member must join again, which kafkajs's own next heartbeat learns as well,
-   * and when there was no answer for long: between losing its member id and joining again, kafkajs's heartbeats do nothing and say nothing.
+   * and when {@link isSilent}.
    */
   async heartbeat(): Promise<void> {
     if (this.holds) await this.#beat();
-    if (!this.holds || Date.now() - this.#answered > DOUBTFUL_MS) throw new Error('the partition may be another member\'s by now');
+    if (!this.holds || this.isSilent) throw new Error('the partition may be another member\'s by now');
+  }
+
+  /**
+   * No answer to a heartbeat for long. kafkajs has forgotten its member id when the coordinator did not know it; when joining fails then, it goes on fetching,
+   * and its heartbeats do nothing and say nothing.
+   */
+  get isSilent(): boolean {
+    return Date.now() - this.#answered > DOUBTFUL_MS;
   }
 
   end(): void {
