@@ -4,15 +4,16 @@ import type { AtsError } from '#libs/errors';
 import { decodeBlock, EventCodec, EventReader, registerSchemas, TOPICS } from '#libs/events';
 import { chooseEngine, deploymentScope, Verifiers } from '#libs/proofs';
 import { CONFIG, LOG, Outage, Readiness, type Log } from '#libs/service';
-import { connectKafka, ensureTopics, ExactlyOnceProcessor, LogReader, watchTransactions, type KafkaClient, type ProcessorEvent } from '#libs/stream';
+import { connectKafka, ensureTopics, ExactlyOnceProcessor, LogReader, watchTransactions, type KafkaClient, type PartitionContext, type ProcessorEvent } from '#libs/stream';
 import { EMPTY_STATE, isRecorded, ParameterSets, SOURCE_TOPICS, type SourceTopic } from '#libs/verdict';
 import type { GateConfig } from './config.js';
-import { Judge, type Memory } from './judge.js';
+import { Judge, memoryOf, type Examined, type Memory, type Place } from './judge.js';
 import { GateMetrics } from './metrics.js';
 import { outlastBroker } from './outlast-broker.js';
 import { rebuildState } from './partition-memory.js';
 import { RegistryFollower } from './registry-follower.js';
 import { TransactionWatch, WATCHED_TOPICS } from './transaction-watch.js';
+import { Verification } from './verification/verification.js';
 
 /** Fixed for ever: the group's offsets and the transactional ids are what makes a record's verdict its only one. */
 const GROUP = 'proof-gate';
@@ -51,7 +52,16 @@ export class GateService {
     const told = `${engine.name} verifies proofs${engine.because === null ? '' : `, for native/ is not built: ${engine.because}`}`;
     if (engine.because === null) log.info(told);
     else log.warn(told);
-    const verifiers = new Verifiers(config.circuitsDir, config.verifierThreads, engine.createVerifier);
+    const { threads, calls, mostProofs } = batching(engine.name, config.verifierThreads);
+    const verifiers = new Verifiers(config.circuitsDir, threads, engine.createVerifier);
+    const verification = new Verification({
+      calls, mostProofs,
+      verify: (proofs) => verifiers.verifyBatch(proofs),
+      onBatch: ({ proofs, seconds, standing }) => {
+        this.metrics.verifyProofs.observe({ standing }, proofs);
+        this.metrics.verifySeconds.observe({ standing }, seconds);
+      },
+    });
     const follower = new RegistryFollower({
       projection,
       decode: decodeBlock,
@@ -62,12 +72,12 @@ export class GateService {
     try {
       const codec = await this.prepare(kafka, stopping);
       const judge = new Judge({
-        codec, events, follower, verifiers, metrics: this.metrics,
+        codec, events, follower, verification, verifiers, metrics: this.metrics,
         context: { scope: deploymentScope(deployment), registry: projection, decode: (topic, value, set) => events.decode(topic, value, set) },
         outageOf: (topic) => outages[topic],
         parameterSets: new ParameterSets(projection),
       });
-      await this.process(kafka, codec, judge, follower, stopping);
+      await this.process(kafka, codec, judge, follower, verification, stopping);
     } finally {
       await verifiers.close();
       kafka.close();
@@ -85,27 +95,29 @@ export class GateService {
     return EventCodec.fromIds(ids);
   }
 
-  private async process(kafka: KafkaClient, codec: EventCodec, judge: Judge, follower: RegistryFollower, stopping: AbortSignal): Promise<void> {
+  private async process(kafka: KafkaClient, codec: EventCodec, judge: Judge, follower: RegistryFollower, verification: Verification, stopping: AbortSignal): Promise<void> {
     const { config, readiness } = this;
     const reader = new LogReader(kafka);
     const fatal = Promise.withResolvers<never>();
     const end = new AbortController();
     const signal = AbortSignal.any([stopping, end.signal]);
-    const processor = new ExactlyOnceProcessor<Memory>({
+    const processor = new ExactlyOnceProcessor<Memory, Examined>({
       kafka, groupId: GROUP, topics: SOURCE_TOPICS, transactionalIdPrefix: GROUP, maxRecords: config.batchRecords,
       ...(config.memberFile !== undefined && { memberFile: config.memberFile }),
       open: async ({ topic, partition, reader: partitionReader }) => {
         const source = topic as SourceTopic;
-        if (isRecorded(source)) return { state: EMPTY_STATE };
+        if (isRecorded(source)) return memoryOf(EMPTY_STATE);
         const stopTimer = this.metrics.rebuildSeconds.startTimer({ topic });
         const state = await rebuildState(source, partition, { reader: partitionReader, codec, registryUrl: config.registryUrl });
         stopTimer();
-        return { state };
+        return memoryOf(state);
       },
-      process: (memory, records, { topic, signal: lost }) => judge.judge(memory, records, { topic: topic as SourceTopic, signal: lost }),
+      prepare: (memory, records, at) => judge.prepare(memory, records, placeOf(at)),
+      process: (memory, records, at, prepared) => judge.process(memory, records, placeOf(at), prepared),
       onEvent: (event) => this.report(event),
       onFatal: (error: AtsError) => fatal.reject(error),
     });
+    this.metrics.measureWaiting(() => ({ ...load(processor), proofs: verification.waiting }));
     readiness.set('group', 'to join the consumer group');
     const following = follower.run(reader, signal);
     const watch = new TransactionWatch(this.log, readiness, this.metrics);
@@ -130,6 +142,7 @@ export class GateService {
         return this.log.warn(event, `${nameOf(event)} begins again at its committed offset: ${event.why}`);
       case 'committed':
         this.setStuck(nameOf(event), null);
+        this.metrics.commitSeconds.observe({ topic: event.topic }, event.milliseconds / 1000);
         return this.log.debug(event, 'committed');
       case 'joined': {
         const mine = new Set(event.partitions.map(nameOf));
@@ -148,6 +161,23 @@ export class GateService {
     else this.stuck.add(name);
     this.readiness.set(name, why);
   }
+}
+
+/**
+ * native/ takes a batch on each thread: one equation for many proofs, and no thread waits for another. snarkjs has nothing to gain from a batch; it gets as many
+ * proofs as keep its threads busy.
+ */
+function batching(engine: 'native' | 'snarkjs', threads: number): { threads: number; calls: number; mostProofs: number } {
+  return engine === 'native' ? { threads: 1, calls: threads, mostProofs: 256 } : { threads, calls: 1, mostProofs: 8 * threads };
+}
+
+function placeOf({ topic, partition, signal }: PartitionContext): Place {
+  return { topic: topic as SourceTopic, partition, signal };
+}
+
+function load(processor: ExactlyOnceProcessor<Memory, Examined>): { queued: number; ahead: number } {
+  const { partitions } = processor.status();
+  return { queued: partitions.reduce((sum, { queued }) => sum + queued, 0), ahead: partitions.reduce((sum, { ahead }) => sum + ahead, 0) };
 }
 
 function nameOf({ topic, partition }: { topic: string; partition: number }): string {

@@ -11,8 +11,9 @@ import { generateSealingKey } from '#libs/sealed';
 import { createLog, Outage, Readiness } from '#libs/service';
 import { EMPTY_STATE, ParameterSets, serializeParameterSet, type ParameterSet, type RegistryView } from '#libs/verdict';
 import { BLOCK, CODEC, EPOCH, EPOCH_SECONDS, NOW, parameterSet } from '../../../test/support/gate-records.js';
-import { Judge, type Memory } from './judge.js';
+import { Judge, memoryOf, type Memory, type Place } from './judge.js';
 import { GateMetrics } from './metrics.js';
+import { Verification } from './verification/verification.js';
 
 /** The judge with the committed circuit and real proofs; only Kafka and the chain are not here. */
 
@@ -60,26 +61,31 @@ function judgeWith(set: ParameterSet, circuitsDir = CIRCUITS_FOLDER): Judge {
   return new Judge({
     codec: CODEC, events, verifiers, metrics: new GateMetrics(new Registry()),
     context: { scope: SCOPE, registry, decode: (topic, value, inForce) => events.decode(topic, value, inForce) },
-    follower: { blockOf: async () => BLOCK },
+    follower: { blockNow: () => BLOCK, blockOf: async () => BLOCK },
+    verification: new Verification({ verify: (proofs) => verifiers.verifyBatch(proofs), calls: 1, mostProofs: 8 }),
     outageOf: () => outage,
     parameterSets: new ParameterSets(registry),
   });
 }
 
+async function judge(one: Judge, memory: Memory, records: KafkaRecord[], at: Place): ReturnType<Judge['process']> {
+  return await one.process(memory, records, at, await one.prepare(memory, records, at));
+}
+
 const inForce = (change: Partial<ParameterSet> = {}) => parameterSet({ statements: [{ ...statement!, verificationKey: key }], ...change });
-const place = (signal = new AbortController().signal) => ({ topic: 'telemetry' as const, signal });
+const place = (signal = new AbortController().signal) => ({ topic: 'telemetry' as const, partition: 0, signal });
 let offset = 0n;
 const received = ({ record }: TelemetryEvent, value = record.value): KafkaRecord => ({
   topic: 'telemetry', partition: partitionOf(record.key!, 4), offset: offset++, timestamp: NOW, key: record.key, value, headers: Object.entries(record.headers),
 });
-const verdictsOf = (output: Awaited<ReturnType<Judge['judge']>>['output']) =>
+const verdictsOf = (output: Awaited<ReturnType<Judge['process']>>['output']) =>
   output.filter(({ topic }) => topic === 'audit-log').map(({ value }) => CODEC.decode('audit-log', value).verdict);
 
 it('accepts what the real prover made, in the state that the readings have, and nothing else', async () => {
   const { proof } = second.event;
   const swapped = received(first, Buffer.concat([first.record.value.subarray(0, -256), proof]));
   const worse = received(first, CODEC.encode('telemetry', { ...first.event, state: 'CRITICAL' }));
-  const { output } = await judgeWith(inForce()).judge({ state: EMPTY_STATE }, [swapped, worse, received(first), received(first), received(second)], place());
+  const { output } = await judge(judgeWith(inForce()), memoryOf(EMPTY_STATE), [swapped, worse, received(first), received(first), received(second)], place());
   expect(verdictsOf(output)).toEqual(['PROOF_INVALID', 'PROOF_INVALID', 'VERIFIED', 'NULLIFIER_SEEN', 'VERIFIED']);
   const verified = output.filter(({ topic }) => topic === 'telemetry.verified').map(({ value }) => CODEC.decode('telemetry.verified', value).state);
   expect(verified).toEqual(['OK', 'CRITICAL']);
@@ -87,23 +93,23 @@ it('accepts what the real prover made, in the state that the readings have, and 
 
 it('a device can not prove under other bounds than the policy\'s', async () => {
   const laxer = inForce({ policies: [{ ...parameterSet().policies[0]!, critHi: 1000 }] });
-  const { output } = await judgeWith(laxer).judge({ state: EMPTY_STATE }, [received(first), received(second)], place());
+  const { output } = await judge(judgeWith(laxer), memoryOf(EMPTY_STATE), [received(first), received(second)], place());
   expect(verdictsOf(output)).toEqual(['PROOF_INVALID', 'PROOF_INVALID']);
 });
 
 it('remembers nothing of a batch that was not committed', async () => {
-  const judge = judgeWith(inForce());
-  const memory: Memory = { state: EMPTY_STATE };
-  expect(verdictsOf((await judge.judge(memory, [received(first)], place())).output)).toEqual(['VERIFIED']);
+  const one = judgeWith(inForce());
+  const memory: Memory = memoryOf(EMPTY_STATE);
+  expect(verdictsOf((await judge(one, memory, [received(first)], place())).output)).toEqual(['VERIFIED']);
   expect(memory.state).toBe(EMPTY_STATE);
-  const again = await judge.judge(memory, [received(first)], place());
+  const again = await judge(one, memory, [received(first)], place());
   expect(verdictsOf(again.output)).toEqual(['VERIFIED']);
   again.committed();
-  expect(verdictsOf((await judge.judge(memory, [received(first)], place())).output)).toEqual(['NULLIFIER_SEEN']);
+  expect(verdictsOf((await judge(one, memory, [received(first)], place())).output)).toEqual(['NULLIFIER_SEEN']);
 }, 60_000);
 
 it('waits for a circuit that is not there, says so, and goes on when it comes', async () => {
-  const judging = judgeWith(inForce(), dir).judge({ state: EMPTY_STATE }, [received(first)], place());
+  const judging = judge(judgeWith(inForce(), dir), memoryOf(EMPTY_STATE), [received(first)], place());
   expect(await Promise.race([judging, new Promise((resolve) => setTimeout(resolve, 300, 'waiting'))])).toBe('waiting');
   expect(readiness.status().waitingFor['parameters']).toMatch(/^ATS_CIRCUIT_MISSING: /);
   mkdirSync(join(dir, 'telemetry16'), { recursive: true });
@@ -120,7 +126,7 @@ it('decides nothing when the set names another key, a statement it does not know
   ];
   for (const set of unknown) {
     const lost = new AbortController();
-    const judging = judgeWith(set).judge({ state: EMPTY_STATE }, [received(first)], place(lost.signal));
+    const judging = judge(judgeWith(set), memoryOf(EMPTY_STATE), [received(first)], place(lost.signal));
     expect(await Promise.race([judging, new Promise((resolve) => setTimeout(resolve, 300, 'waiting'))])).toBe('waiting');
     expect(readiness.status().waitingFor['parameters']).toMatch(/^ATS_(CIRCUIT_MISSING|REGISTRY_UNREACHABLE): /);
     lost.abort();

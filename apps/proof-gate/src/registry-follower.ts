@@ -46,6 +46,12 @@ export class RegistryFollower {
     }
   }
 
+  /** The registry block of a record, null when the chain began later, undefined while chain-events has not passed it. */
+  blockNow(timestampMs: number): RegistryBlock | null | undefined {
+    const found = this.parameters.projection.registryBlock(timestampMs);
+    return found.status === 'found' ? found.block : found.status === 'none' ? null : undefined;
+  }
+
   /**
    * The registry block of a record, null when the chain began later. Waits until chain-events has passed it.
    * @throws the signal's reason
@@ -54,9 +60,8 @@ export class RegistryFollower {
     let patience: AbortController | undefined;
     try {
       for (;;) {
-        const found = this.parameters.projection.registryBlock(timestampMs);
-        if (found.status === 'found') return found.block;
-        if (found.status === 'none') return null;
+        const block = this.blockNow(timestampMs);
+        if (block !== undefined) return block;
         signal.throwIfAborted();
         patience ??= this.beginWait(timestampMs);
         await aborted(signal, this.#news.promise);

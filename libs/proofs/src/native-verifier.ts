@@ -13,6 +13,8 @@ export interface CreateNativeVerifierParameters {
   threads?: number;
   /** Folder of the circuits' files; default: this project's. */
   folder?: string;
+  /** Keys of the circuits, in their order, instead of those in the folder. */
+  keys?: readonly VerificationKey[];
 }
 
 const FIELD_BYTES = 32;
@@ -22,9 +24,8 @@ const FIELD_BYTES = 32;
  * of at most n / 2^127 in a batch of n.
  * @throws AtsError ATS_NATIVE_MISSING where native/ is not built, ATS_CIRCUIT_MISSING
  */
-export async function createNativeVerifier({ circuits, threads = availableParallelism(), folder }: CreateNativeVerifierParameters): Promise<BatchVerifier> {
+export async function createNativeVerifier({ circuits, threads = availableParallelism(), folder, keys = circuits.map((id) => loadVerificationKey(id, folder).verificationKey) }: CreateNativeVerifierParameters): Promise<BatchVerifier> {
   const native = requireNative();
-  const keys = circuits.map((id) => loadVerificationKey(id, folder).verificationKey);
   const verifier = makeVerifier(native, circuits, keys);
   const calls = new PendingCalls('verifier');
 

@@ -15,8 +15,8 @@ const BATCH = 32;
  * 128-bit coefficients from the OS. Accepts and refuses what {@link createSnarkjsVerifier} does.
  * @throws AtsError ATS_CIRCUIT_MISSING
  */
-export async function createNobleVerifier({ circuits, threads = availableParallelism(), folder }: CreateSnarkjsVerifierParameters): Promise<BatchVerifier> {
-  const keys = new Map(circuits.map((id) => [id, loadVerificationKey(id, folder).verificationKey]));
+export async function createNobleVerifier({ circuits, threads = availableParallelism(), folder, keys: given }: CreateSnarkjsVerifierParameters): Promise<BatchVerifier> {
+  const keys = new Map(circuits.map((id, i) => [id, given?.[i] ?? loadVerificationKey(id, folder).verificationKey]));
   // The script lies beside this file: TypeScript in the sources, JavaScript in dist.
   const pool = new WorkerPool<NobleTask, NobleAnswer>(new URL(import.meta.url.endsWith('.ts') ? './noble.worker.ts' : './noble.worker.js', import.meta.url), threads);
 

@@ -13,6 +13,8 @@ export interface CreateSnarkjsVerifierParameters {
   threads?: number;
   /** Folder of the circuits' files; default: this project's. */
   folder?: string;
+  /** Keys of the circuits, in their order, instead of those in the folder. */
+  keys?: readonly VerificationKey[];
 }
 
 /**
@@ -20,8 +22,8 @@ export interface CreateSnarkjsVerifierParameters {
  * (it ignores a surplus), their canonical form, coordinates below q, B's subgroup; and what it throws on never reaches it.
  * @throws AtsError ATS_CIRCUIT_MISSING
  */
-export async function createSnarkjsVerifier({ circuits, threads = availableParallelism(), folder }: CreateSnarkjsVerifierParameters): Promise<BatchVerifier> {
-  const keys = new Map(circuits.map((id) => [id, loadVerificationKey(id, folder).verificationKey]));
+export async function createSnarkjsVerifier({ circuits, threads = availableParallelism(), folder, keys: given }: CreateSnarkjsVerifierParameters): Promise<BatchVerifier> {
+  const keys = new Map(circuits.map((id, i) => [id, given?.[i] ?? loadVerificationKey(id, folder).verificationKey]));
   const pool = createSnarkjsPool(threads);
 
   return {

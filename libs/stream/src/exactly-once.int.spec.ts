@@ -63,9 +63,12 @@ it('every input has one output, though processes are killed ten times, frozen pa
 
 it('which the same judge denies to a processor whose successor does not fence it', async () => {
   const run = await begin('unfenced', (file, code) => (file.endsWith('/exactly-once.ts') ? code.replace('transactionalId: `${', 'transactionalId: `${process.pid}-${') : code));
-  await run.goesOn('b');
-  await run.evict('b', 'offsets', 1500);
-  await run.goesOn();
+  // On a busy machine the zombie may come too late to do harm: it gets some chances.
+  for (let chance = 0; chance < 3; chance++) {
+    await run.goesOn('b');
+    await run.evict('b', 'offsets', 1500);
+    await run.goesOn();
+  }
   const { violations } = await run.end();
   expect(violations.length).toBeGreaterThan(0);
 }, 180_000);

@@ -1,31 +1,18 @@
 import type { AtsError } from '#libs/errors';
-import type { KafkaRecord, OutgoingRecord } from '#libs/events';
+import type { KafkaRecord } from '#libs/events';
 import { maxBatchBytes, type BatchLimit } from './chunks.js';
 import type { KafkaClient } from './client.js';
 import { describe } from './failures.js';
-import type { GroupBatch } from './group-batch.js';
 import { GroupConsumer } from './group-consumer.js';
 import { LogReader } from './log-reader.js';
-import { openTransactor, type Transactor } from './transactor.js';
-import { backoff, pause, within } from './time.js';
+import { PartitionLane, type LaneEvent, type PartitionContext, type Processed, type Run } from './partition-lane.js';
+import type { Place, Tenure } from './tenure.js';
+import { openTransactor } from './transactor.js';
+import { within } from './time.js';
 
-/** What a caller's function may do while it works on a partition. */
-export interface PartitionContext {
-  topic: string;
-  partition: number;
-  /** Aborted when the partition is lost or the process is stopping; whoever waits rejects then. Heartbeats are sent meanwhile. */
-  signal: AbortSignal;
-  /** A heartbeat that throws when the partition is lost. */
-  heartbeat(): Promise<void>;
-}
+export type { PartitionContext, Processed } from './partition-lane.js';
 
-export interface Processed {
-  output: OutgoingRecord[];
-  /** Called once the output and the input's offset are committed: only now may the state change. Must not throw. */
-  committed(): void;
-}
-
-export interface ExactlyOnceProcessorParameters<State> {
+export interface ExactlyOnceProcessorParameters<State, Prepared = undefined> {
   kafka: KafkaClient;
   groupId: string;
   topics: readonly string[];
@@ -44,57 +31,61 @@ export interface ExactlyOnceProcessorParameters<State> {
    * No other run can commit any more, and nothing is pending. `next` is the input offset to go on from.
    */
   open(partition: PartitionContext & { reader: LogReader; next: bigint }): Promise<State>;
-  /** What the records come to. Must leave the state as it is until {@link Processed.committed}. What it throws brings the records again, after a pause and with a new state. */
-  process(state: State, records: readonly KafkaRecord[], context: PartitionContext): Promise<Processed>;
+  /**
+   * A first stage, which overlaps with the second of earlier records: what the records come to as far as no earlier verdict decides it, one result a record.
+   * It is begun in offset order, but the state may be older than the records before these: what it concludes from the state must hold for every later one too.
+   * It must leave the state as it is; what it throws brings the records again.
+   */
+  prepare?(state: State, records: readonly KafkaRecord[], context: PartitionContext): Promise<readonly Prepared[]>;
+  /**
+   * What the records come to, with the state after all records before them. Must leave the state as it is until {@link Processed.committed}. What it throws
+   * brings the records again, after a pause and with a new state. `prepared` has what {@link prepare} made of each record; without a prepare it is empty.
+   */
+  process(state: State, records: readonly KafkaRecord[], context: PartitionContext, prepared: readonly Prepared[]): Promise<Processed>;
   /** The consumer has ended for good: the process must be started again. */
   onFatal(error: AtsError): void;
   onEvent?(event: ProcessorEvent): void;
 }
 
-export type ProcessorEvent =
-  | { kind: 'joined'; partitions: { topic: string; partition: number }[] }
-  | { kind: 'opened'; topic: string; partition: number; next: bigint; milliseconds: number }
-  | { kind: 'committed'; topic: string; partition: number; records: number; output: number; next: bigint; milliseconds: number }
-  | { kind: 'seek'; topic: string; partition: number; from: bigint; to: bigint }
-  | { kind: 'reset'; topic: string; partition: number; why: string };
+export type ProcessorEvent = { kind: 'joined'; partitions: { topic: string; partition: number }[] } | LaneEvent;
 
 export interface ProcessorStatus {
   joined: boolean;
   memberId: string | undefined;
-  /** Assigned partitions; `next` is the input offset to go on from, once the partition's state is open. */
-  partitions: { topic: string; partition: number; next: bigint | undefined }[];
+  /**
+   * Assigned partitions. `next` is the input offset to go on from, once the partition's state is open; `queued` counts records that were fetched and not begun,
+   * `ahead` those that were begun and not committed.
+   */
+  partitions: { topic: string; partition: number; next: bigint | undefined; queued: number; ahead: number }[];
   fatal: AtsError | undefined;
 }
 
-/** One partition under our transactional id, as long as no producer error has put it in doubt. */
-interface Run<State> { transactor: Transactor; state: State; next: bigint }
-
-/** Longest that one transaction may take before its outcome counts as unknown. */
-const TRANSACTION_DEADLINE_MS = 6000;
+/** How long a stop waits for transactions under way, and then for the group; milliseconds. What has not ended by then is aborted by its time-out, or by the next init. */
+const DRAIN_MS = 2500;
+const LEAVE_MS = 1000;
 
 /**
  * Reads topics, writes others, and commits both in one transaction for each piece of input: every input record has its output exactly once, whatever dies, freezes
  * or comes back when. docs/streaming.md says why each step stands where it does; the steps were found by breaking it.
  */
-export class ExactlyOnceProcessor<State> {
-  readonly #options: ExactlyOnceProcessorParameters<State>;
+export class ExactlyOnceProcessor<State, Prepared = undefined> {
+  readonly #options: ExactlyOnceProcessorParameters<State, Prepared>;
   readonly #consumer: GroupConsumer;
   readonly #reader: LogReader;
-  readonly #runs = new Map<string, Run<State>>();
-  readonly #failures = new Map<string, number>();
-  #assigned: { topic: string; partition: number }[] = [];
+  readonly #lanes = new Map<string, PartitionLane<State, Prepared>>();
+  #assigned: Place[] = [];
   #memberId: string | undefined;
   #fatal: AtsError | undefined;
 
-  constructor(options: ExactlyOnceProcessorParameters<State>) {
+  constructor(options: ExactlyOnceProcessorParameters<State, Prepared>) {
     const { kafka, groupId, topics, memberFile } = options;
     this.#options = options;
     this.#reader = new LogReader(kafka);
     this.#consumer = new GroupConsumer({
       kafka, groupId, topics, ...(memberFile !== undefined && { memberFile }),
-      onBatch: (batch) => this.#onBatch(batch),
-      onHidden: (topic, partition, first, last) => this.#onHidden(topic, partition, first, last),
-      onJoin: (assignment, memberId) => this.#onJoin(assignment, memberId),
+      onBatch: async (batch) => this.#lanes.get(nameOf(batch))?.accept(batch),
+      onHidden: (topic, partition, first, last) => this.#lanes.get(nameOf({ topic, partition }))?.hidden(first, last),
+      onJoin: (assignment, memberId, tenure) => this.#onJoin(assignment, memberId, tenure),
       onFatal: (error) => {
         this.#fatal = error;
         options.onFatal(error);
@@ -107,119 +98,73 @@ export class ExactlyOnceProcessor<State> {
     await this.#consumer.start();
   }
 
-  /** Completes transactions under way, leaves the group, closes everything. */
+  /** Completes transactions under way, leaves the group, closes everything: in less than 5 s, also while a broker is away. */
   async stop(): Promise<void> {
+    const { kafka, groupId } = this.#options;
+    const lanes = [...this.#lanes.values()];
+    this.#consumer.halt();
     try {
-      await this.#consumer.stop();
-    } finally {
-      for (const place of this.#runs.keys()) this.#drop(place);
-      await this.#reader.close();
+      // Heartbeats go on meanwhile: nobody else is given a partition of which a transaction is open.
+      await within(DRAIN_MS, 'transactions under way', Promise.all(lanes.map((lane) => lane.halted())));
+    } catch (error) {
+      kafka.log.warn(`group ${groupId} is left with a transaction open, which the broker will abort: ${describe(error)}`);
     }
+    const left = this.#consumer.stop(LEAVE_MS).catch((error: unknown) => kafka.log.warn(`group ${groupId} was not told that this member leaves: ${describe(error)}`));
+    for (const lane of lanes) lane.end();
+    await Promise.all([left, this.#reader.close()]);
   }
 
   status(): ProcessorStatus {
     return {
       joined: this.#memberId !== undefined,
       memberId: this.#memberId,
-      partitions: this.#assigned.map((at) => ({ ...at, next: this.#runs.get(placeOf(at))?.next })),
+      partitions: this.#assigned.map((place) => {
+        const lane = this.#lanes.get(nameOf(place))!;
+        return { ...place, next: lane.next, ...lane.load };
+      }),
       fatal: this.#fatal,
     };
   }
 
-  async #onBatch(batch: GroupBatch): Promise<void> {
-    const place = placeOf(batch);
-    try {
-      if (await this.#advance(place, batch)) batch.resolve();
-      this.#failures.delete(place);
-    } catch (error) {
-      // The group's protocol: we join again, and our state is as true as before, since whoever took over has fenced our producer.
-      if (batch.groupError === error) return;
-      // Abort, fence, unknown outcome of a commit: all the same. Forget everything and resolve nothing: the batch comes again.
-      this.#drop(place);
-      if (batch.signal.aborted || !batch.owned()) return;
-      this.#emit({ kind: 'reset', topic: batch.topic, partition: batch.partition, why: describe(error) });
-      const failures = this.#failures.get(place) ?? 0;
-      this.#failures.set(place, failures + 1);
-      await pause(backoff(failures, 100, 5000), batch.signal);
+  #onJoin(assignment: ReadonlyMap<string, readonly number[]>, memberId: string, tenure: Tenure): void {
+    this.#memberId = memberId;
+    this.#assigned = [...assignment].flatMap(([topic, partitions]) => partitions.map((partition) => ({ topic, partition })));
+    const mine = new Set(this.#assigned.map(nameOf));
+    for (const [name, lane] of this.#lanes) if (!mine.has(name)) lane.end();
+    for (const place of this.#assigned) {
+      const name = nameOf(place);
+      if (!this.#lanes.has(name)) this.#lanes.set(name, this.#newLane(place));
+      this.#lanes.get(name)!.begin(tenure);
     }
+    this.#emit({ kind: 'joined', partitions: this.#assigned });
   }
 
-  /** True when all of the batch is committed. */
-  async #advance(place: string, batch: GroupBatch): Promise<boolean> {
-    const { topic, partition } = batch;
-    const run = this.#runs.get(place) ?? (await this.#open(place, batch));
-    if (batch.fetchedOffset > run.next) {
-      this.#emit({ kind: 'seek', topic, partition, from: batch.fetchedOffset, to: run.next });
-      batch.seek(run.next);
-      return false;
-    }
-    const records = batch.records.filter(({ offset }) => offset >= run.next);
-    for (let i = 0; i < records.length; i += this.#maxRecords) {
-      if (!batch.current() || this.#runs.get(place) !== run) return false;
-      await this.#step(run, records.slice(i, i + this.#maxRecords), batch);
-      await batch.heartbeat();
-    }
-    if (batch.end > run.next) run.next = batch.end;
-    return true;
+  #newLane(place: Place): PartitionLane<State, Prepared> {
+    const { maxRecords = 500, prepare, process } = this.#options;
+    return new PartitionLane<State, Prepared>({
+      place, maxRecords, process,
+      ...(prepare && { prepare }),
+      open: (tenure) => this.#open(place, tenure),
+      onEvent: (event) => this.#emit(event),
+    });
   }
 
-  async #open(place: string, batch: GroupBatch): Promise<Run<State>> {
+  async #open({ topic, partition }: Place, tenure: Tenure): Promise<Run<State>> {
     const { kafka, groupId, transactionalIdPrefix, limitOf = maxBatchBytes, open, openDeadlineMs = 120_000 } = this.#options;
-    const began = Date.now();
-    const { topic, partition } = batch;
     // A zombie learns here that it is one, before it fences its successor.
-    await batch.heartbeat();
+    await tenure.heartbeat();
     const transactor = await openTransactor({ kafka, groupId, transactionalId: `${transactionalIdPrefix}-${topic}-${partition}`, limitOf });
     try {
-      await batch.heartbeat();
+      await tenure.heartbeat();
       const next = await transactor.committed(this.#reader, topic, partition);
-      const context = { ...contextOf(batch), reader: this.#reader, next };
+      const context = { topic, partition, signal: tenure.signal, heartbeat: () => tenure.heartbeat(), reader: this.#reader, next };
       const state = await within(openDeadlineMs, `state of ${topic}[${partition}]`, open(context));
-      await batch.heartbeat();
-      if (!batch.owned()) throw new Error('the partition was lost while its state was rebuilt');
-      const run = { transactor, state, next };
-      this.#runs.set(place, run);
-      this.#emit({ kind: 'opened', topic, partition, next, milliseconds: Date.now() - began });
-      return run;
+      await tenure.heartbeat();
+      return { transactor, state, next };
     } catch (error) {
       transactor.close();
       throw error;
     }
-  }
-
-  async #step(run: Run<State>, records: readonly KafkaRecord[], batch: GroupBatch): Promise<void> {
-    const { topic, partition } = batch;
-    const { output, committed } = await this.#options.process(run.state, records, contextOf(batch));
-    const began = Date.now();
-    const next = records.at(-1)!.offset + 1n;
-    await within(TRANSACTION_DEADLINE_MS, 'transaction', run.transactor.commit(output, { topic, partition, next }));
-    committed();
-    run.next = next;
-    this.#emit({ kind: 'committed', topic, partition, records: records.length, output: output.length, next, milliseconds: Date.now() - began });
-  }
-
-  /** Transaction markers and aborted records that follow on what we have seen: our position moves past them, or we would seek back to them for ever. */
-  #onHidden(topic: string, partition: number, first: bigint, last: bigint): void {
-    const run = this.#runs.get(placeOf({ topic, partition }));
-    if (run && first <= run.next && last >= run.next) run.next = last + 1n;
-  }
-
-  #onJoin(assignment: ReadonlyMap<string, readonly number[]>, memberId: string): void {
-    this.#memberId = memberId;
-    this.#assigned = [...assignment].flatMap(([topic, partitions]) => partitions.map((partition) => ({ topic, partition })));
-    const mine = new Set(this.#assigned.map(placeOf));
-    for (const place of this.#runs.keys()) if (!mine.has(place)) this.#drop(place);
-    this.#emit({ kind: 'joined', partitions: this.#assigned });
-  }
-
-  #drop(place: string): void {
-    const run = this.#runs.get(place);
-    this.#runs.delete(place);
-    run?.transactor.close();
-  }
-
-  get #maxRecords(): number {
-    return this.#options.maxRecords ?? 500;
   }
 
   #emit(event: ProcessorEvent): void {
@@ -227,10 +172,6 @@ export class ExactlyOnceProcessor<State> {
   }
 }
 
-function contextOf(batch: GroupBatch): PartitionContext {
-  return { topic: batch.topic, partition: batch.partition, signal: batch.signal, heartbeat: () => batch.heartbeat() };
-}
-
-function placeOf({ topic, partition }: { topic: string; partition: number }): string {
+function nameOf({ topic, partition }: Place): string {
   return `${topic}/${partition}`;
 }

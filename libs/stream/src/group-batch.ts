@@ -1,7 +1,8 @@
 import type { KafkaRecord } from '#libs/events';
 import type { FetchedMessage } from './hide-aborted.js';
-import type { Consumer, EachBatchPayload } from './kafkajs.js';
+import type { EachBatchPayload } from './kafkajs.js';
 import { toKafkaRecord } from './records.js';
+import type { Tenure } from './tenure.js';
 
 /** Committed records of one partition as one fetch brought them, while the group says that they are ours. */
 export class GroupBatch {
@@ -12,26 +13,32 @@ export class GroupBatch {
   readonly fetchedOffset: bigint;
   /** Offset after the last record, trailing markers and aborted records included. */
   readonly end: bigint;
-  /** Aborted when the partition may be another member's by now, or when the process is stopping: whoever waits stops waiting. */
-  readonly signal: AbortSignal;
   /** What the group's protocol answered to a heartbeat or commit: the member must join again. */
   groupError: unknown;
+  /** The membership that brought it. */
+  readonly tenure: Tenure;
   readonly #payload: EachBatchPayload;
-  readonly #consumer: Consumer;
   readonly #sameGeneration: () => boolean;
+  readonly #stop: AbortSignal;
+  #signal: AbortSignal | undefined;
   readonly #lost = new AbortController();
 
-  constructor(payload: EachBatchPayload, consumer: Consumer, sameGeneration: () => boolean, stop: AbortSignal) {
+  constructor(payload: EachBatchPayload, tenure: Tenure, sameGeneration: () => boolean, stop: AbortSignal) {
     const { batch } = payload;
     this.topic = batch.topic;
     this.partition = batch.partition;
     this.records = batch.messages.map((message) => toKafkaRecord(batch.topic, batch.partition, message as unknown as FetchedMessage));
     this.fetchedOffset = BigInt((batch as unknown as { fetchedOffset: string }).fetchedOffset);
     this.end = BigInt(batch.lastOffset()) + 1n;
-    this.signal = AbortSignal.any([stop, this.#lost.signal]);
+    this.tenure = tenure;
+    this.#stop = stop;
     this.#payload = payload;
-    this.#consumer = consumer;
     this.#sameGeneration = sameGeneration;
+  }
+
+  /** Aborted when the partition may be another member's by now, or when the process is stopping: whoever waits stops waiting. */
+  get signal(): AbortSignal {
+    return (this.#signal ??= AbortSignal.any([this.#stop, this.#lost.signal]));
   }
 
   /** False once the batch is no longer to be handled: the group was joined again, the position was moved, a heartbeat failed, or the consumer is stopping. */
@@ -57,11 +64,6 @@ export class GroupBatch {
   /** Goes on after this batch. Without it, the batch comes again. */
   resolve(): void {
     if (this.owned()) this.#payload.resolveOffset((this.end - 1n).toString());
-  }
-
-  /** Goes on at the given offset. */
-  seek(offset: bigint): void {
-    if (this.owned()) this.#consumer.seek({ topic: this.topic, partition: this.partition, offset: offset.toString() });
   }
 
   /** Commits {@link end} as the group's offset, outside of any transaction. */

@@ -3,8 +3,9 @@ import { AtsError, isAtsError } from '#libs/errors';
 import type { KafkaClient } from './client.js';
 import { describe, isPassing, lasting, origin } from './failures.js';
 import { GroupBatch } from './group-batch.js';
-import type { Consumer, EachBatchPayload } from './kafkajs.js';
+import { protocolError, type Consumer, type EachBatchPayload } from './kafkajs.js';
 import { LogSession } from './log-session.js';
+import { Tenure } from './tenure.js';
 import { backoff, pause, within } from './time.js';
 
 /** Of a member that stopped answering; the broker's smallest. */
@@ -15,6 +16,9 @@ const LONG_POLL_MS = 100;
 
 /** Most that one fetch takes of a partition: kafkajs hands out nothing new of any until all of a fetch is handled, and a megabyte can be 100,000 small records. */
 const FETCH_BYTES = 256 * 1024;
+
+/** An error code of the group's protocol. */
+const REBALANCE_IN_PROGRESS = 27;
 
 /** No fetch for twice this, though the broker answers and no batch is being handled, means that kafkajs has silently stopped. */
 const STALL_MS = 20_000;
@@ -29,7 +33,8 @@ export interface GroupConsumerParameters {
   onBatch(batch: GroupBatch): Promise<void>;
   /** Offsets of transaction markers and aborted records alone, which never make a batch. */
   onHidden?(topic: string, partition: number, first: bigint, last: bigint): void;
-  onJoin(assignment: ReadonlyMap<string, readonly number[]>, memberId: string): void;
+  /** Membership begins, or begins anew: what the earlier one brought is another member's, or comes again. */
+  onJoin(assignment: ReadonlyMap<string, readonly number[]>, memberId: string, tenure: Tenure): void;
   /** The consumer has ended and does not come back: the process must be started again. */
   onFatal(error: AtsError): void;
 }
@@ -41,9 +46,11 @@ export class GroupConsumer {
   readonly #tails = new Map<string, Promise<void>>();
   readonly #stop = new AbortController();
   #consumer: Consumer | undefined;
+  #tenure: Tenure | undefined;
   #watchdog: NodeJS.Timeout | undefined;
   #firstJoin: (() => void) | undefined;
   #generation = 0;
+  #stopped = false;
   #handling = 0;
   #lastFetch = Date.now();
 
@@ -86,19 +93,25 @@ export class GroupConsumer {
       this.#consumer = consumer;
       await consumer.run({
         autoCommit: false, eachBatchAutoResolve: false, partitionsConsumedConcurrently: 16,
-        eachBatch: (payload) => this.#inTurn(consumer, payload),
+        eachBatch: (payload) => this.#inTurn(payload),
       });
       return;
     }
   }
 
-  /** Lets batches under way end, which their signal tells to hurry, and leaves the group. */
-  async stop(): Promise<void> {
-    if (this.#stop.signal.aborted) return;
+  /** Tells whoever works on records to hurry to an end; membership goes on until {@link stop}. */
+  halt(): void {
     this.#stop.abort();
     clearInterval(this.#watchdog);
+  }
+
+  /** Lets batches under way end, which their signal tells to hurry, and leaves the group. Throws when that takes longer than so many milliseconds. */
+  async stop(patienceMs = 15_000): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.halt();
     try {
-      await within(15_000, `leaving group ${this.#options.groupId}`, this.#consumer?.disconnect() ?? Promise.resolve());
+      await within(patienceMs, `leaving group ${this.#options.groupId}`, this.#consumer?.disconnect() ?? Promise.resolve());
       if (this.#options.memberFile) rmSync(this.#options.memberFile, { force: true });
     } finally {
       await this.#session.close();
@@ -113,10 +126,14 @@ export class GroupConsumer {
     consumer.on('consumer.fetch_start', () => { this.#lastFetch = Date.now(); });
     consumer.on('consumer.group_join', ({ payload: { memberId, memberAssignment } }) => {
       this.#generation++;
+      this.#tenure?.end();
+      this.#tenure = new Tenure(consumer, this.#stop.signal);
       if (memberFile) writeFileSync(memberFile, memberId, { mode: 0o600 });
-      onJoin(new Map(Object.entries(memberAssignment)), memberId);
+      onJoin(new Map(Object.entries(memberAssignment)), memberId, this.#tenure);
       this.#firstJoin?.();
     });
+    consumer.on('consumer.heartbeat', () => this.#tenure?.answered());
+    for (const end of ['consumer.rebalancing', 'consumer.stop'] as const) consumer.on(end, () => this.#tenure?.end());
     consumer.on('consumer.end_batch_process', ({ payload }) => {
       const first = payload.firstOffset as string | null;
       if (payload.batchSize === 0 && first !== null) onHidden?.(payload.topic, payload.partition, BigInt(first), BigInt(payload.lastOffset));
@@ -132,16 +149,23 @@ export class GroupConsumer {
   }
 
   /** kafkajs may hand out a partition again, after a rebalance, while an earlier batch of it is still being handled. */
-  async #inTurn(consumer: Consumer, payload: EachBatchPayload): Promise<void> {
+  async #inTurn(payload: EachBatchPayload): Promise<void> {
     const place = `${payload.batch.topic}/${payload.batch.partition}`;
-    const turn = (this.#tails.get(place) ?? Promise.resolve()).then(() => this.#handle(consumer, payload));
+    const turn = (this.#tails.get(place) ?? Promise.resolve()).then(() => this.#handle(payload));
     this.#tails.set(place, turn.catch(() => undefined));
     await turn;
   }
 
-  async #handle(consumer: Consumer, payload: EachBatchPayload): Promise<void> {
+  async #handle(payload: EachBatchPayload): Promise<void> {
     const generation = this.#generation;
-    const batch = new GroupBatch(payload, consumer, () => this.#generation === generation, this.#stop.signal);
+    const tenure = this.#tenure!;
+    tenure.beatBy(() => payload.heartbeat());
+    if (tenure.isSilent) {
+      await payload.heartbeat();
+      // kafkajs takes it for the coordinator's answer, and joins again.
+      if (tenure.isSilent) throw protocolError(REBALANCE_IN_PROGRESS);
+    }
+    const batch = new GroupBatch(payload, tenure, () => this.#generation === generation, this.#stop.signal);
     if (!batch.current()) return;
     this.#handling++;
     const beating = setInterval(() => batch.beat(), HEARTBEAT_MS);

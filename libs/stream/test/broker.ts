@@ -12,6 +12,9 @@ export interface TestBroker {
   /** Starts again on the same ports and data after {@link stop} or {@link kill}. */
   start(): Promise<void>;
   kill(): Promise<void>;
+  /** Lets it answer nothing, with its connections open, until it is thawed. */
+  freeze(): void;
+  thaw(): void;
   /** Stops it for good and removes its data. */
   remove(): Promise<void>;
 }
@@ -30,6 +33,8 @@ export async function startTestBroker(): Promise<TestBroker> {
       part.kill('SIGKILL');
       await part.exited;
     },
+    freeze() { part.kill('SIGSTOP'); },
+    thaw() { part.kill('SIGCONT'); },
     async remove() {
       await part.stop();
       rmSync(dir, { recursive: true, force: true });

@@ -26,10 +26,15 @@ export type Judgement = Settled | Verified | Refused;
 
 /**
  * Which findings of a batch need their proof verified before they can be decided: a candidate that no check before PROOF_INVALID is sure to refuse.
- * Sure means whatever the verdicts before it in the batch will be: those can only raise the clock, and no higher than the batch's own timestamps.
+ * Sure means whatever the verdicts before it will be: those can only raise clock and floor, and the clock no higher than the records' own timestamps.
+ *
+ * The state may therefore be older than the records before the batch, whose verdicts are not known yet, if their timestamps are: what is stale stays stale, since
+ * clock and floor never fall; what is seen stays seen or becomes stale, since a nullifier is forgotten only when its epoch is below the floor; and what begins
+ * too late for the highest timestamp until now begins too late for any clock until then.
+ * @param highest no timestamp between the state and the batch is above it
  */
-export function pendingProofs(state: PartitionState, findings: readonly Finding[]): Candidate[] {
-  let highest = state.clock;
+export function pendingProofs(state: PartitionState, findings: readonly Finding[], highest = state.clock): Candidate[] {
+  highest = Math.max(highest, state.clock);
   return findings.filter((finding) => {
     highest = Math.max(highest, finding.source.timestamp);
     if (finding.status !== 'candidate' || finding.root !== 'known') return false;
