@@ -64,34 +64,6 @@ function judgeBatch(state: PartitionState, batch: readonly Finding[]): { judgeme
   return { judgements, state };
 }
 
-/** As {@link judgeBatch}, but the proofs of each batch are asked for when the verdicts of up to three batches before it are not known yet. */
-function judgeAhead(findings: readonly Finding[], roll: (below: number) => number): { judgements: Judgement[]; asked: number } {
-  const states = [EMPTY_STATE];
-  const judgements: Judgement[] = [];
-  let asked = 0;
-  let highest = 0;
-  for (let at = 0; at < findings.length;) {
-    const batch = findings.slice(at, at + 1 + roll(40));
-    const older = states.at(-1 - roll(Math.min(4, states.length)))!;
-    const results = new Map(pendingProofs(older, batch, highest).map((candidate) => [candidate, proofHolds(candidate.job.proof)]));
-    let state = states.at(-1)!;
-    for (const finding of batch) {
-      const judgement = decide(state, finding, (candidate) => {
-        const result = results.get(candidate);
-        if (result === undefined) throw new Error(`the proof at offset ${candidate.source.offset} was not asked for`);
-        return result;
-      });
-      judgements.push(judgement);
-      state = evolve(state, judgement);
-      highest = Math.max(highest, finding.source.timestamp);
-    }
-    asked += results.size;
-    states.push(state);
-    at += batch.length;
-  }
-  return { judgements, asked };
-}
-
 function judgeInBatches(findings: readonly Finding[], sizes: (max: number) => number): { judgements: Judgement[]; state: PartitionState } {
   let state = EMPTY_STATE;
   const judgements: Judgement[] = [];
@@ -129,20 +101,6 @@ describe('over random streams', () => {
         expect(briefly(judgeInBatches(findings, random(splits)).judgements)).toEqual(briefly(singly.judgements));
       }
     }
-  });
-
-  it('nor on how old the state is by which proofs are asked for, as long as the highest timestamp since is known', () => {
-    let [asked, records] = [0, 0];
-    for (const seed of SEEDS) {
-      const findings = streamOf(seed);
-      const singly = judgeInBatches(findings, () => 0);
-      const ahead = judgeAhead(findings, random(seed + 3000));
-      expect(briefly(ahead.judgements)).toEqual(briefly(singly.judgements));
-      asked += ahead.asked;
-      records += findings.length;
-    }
-    // Sure refusals are still left out.
-    expect(asked).toBeLessThan(0.8 * records);
   });
 
   it('a state rebuilt from the verified events is the state that evolved, also across parameter versions', () => {
