@@ -1,4 +1,5 @@
 import { startTestBroker, type TestBroker } from '../test/broker.js';
+import { crc32c } from './crc32c.js';
 import { connectKafka, ensureTopics, LogReader, type KafkaClient } from './index.js';
 import { valuesOf } from './value-block.js';
 
@@ -59,6 +60,9 @@ it('values in bulk are those of the records read one by one, from and to any off
   await d.abort();
   await c.put('c2'.repeat(3000));
   await c.commit();
+  const afterAbort = await transaction('a'); // the same producer id as of what was aborted
+  await afterAbort.put('a4');
+  await afterAbort.commit();
   const plain = kafka.role('packer').producer();
   await plain.connect();
   await plain.send({ topic: 'values', compression: 1, messages: [{ value: 'packed 1' }, { value: 'packed 2' }] });
@@ -66,7 +70,7 @@ it('values in bulk are those of the records read one by one, from and to any off
   await plain.disconnect();
   const end = await reader.highWatermark('values', 0);
   const all = await recordsFrom(0n, end);
-  expect(all.map(([, value]) => value?.slice(0, 8) ?? null)).toEqual(['c1', null, '', 'c2c2c2c2', 'packed 1', 'packed 2', 'last']);
+  expect(all.map(([, value]) => value?.slice(0, 8) ?? null)).toEqual(['c1', null, '', 'c2c2c2c2', 'a4', 'packed 1', 'packed 2', 'last']);
   for (let from = 0n; from < end; from++) expect(await valuesFrom(from, end)).toEqual(all.filter(([offset]) => BigInt(offset) >= from));
   expect(await valuesFrom(0n, end - 2n)).toEqual(all.filter(([offset]) => BigInt(offset) < end - 2n));
 
@@ -76,6 +80,13 @@ it('values in bulk are those of the records read one by one, from and to any off
   await open.commit();
   await expect(valuesFrom(end + 100n, end + 101n)).rejects.toThrow(/^ATS_LOG_UNREADABLE/);
 }, 180_000);
+
+it('the checksum is CRC-32C, from and to any byte', () => {
+  const bytes = Buffer.from('x123456789x');
+  expect(crc32c(bytes, 1, 10)).toBe(0xe306_9283);
+  expect(crc32c(bytes, 1, 1)).toBe(0);
+  expect(crc32c(Buffer.alloc(32), 0, 32)).toBe(0x8a91_36aa);
+});
 
 it('a batch of another format or with a wrong checksum is no value', () => {
   const batch = Buffer.alloc(70);

@@ -1,8 +1,8 @@
-import { epochOf, isRowOf, Places, ROW_WORDS, type Columns, type Key } from './seen-nullifiers-columns.js';
+import { epochOf, isRowOf, Places, release, ROW_WORDS, type Columns, type Key } from './seen-nullifiers-columns.js';
 import type { Young } from './seen-nullifiers-young.js';
 
 /** From this size on a part has 2^16 buckets, and the bucket is half of the head. */
-const MANY = 2 ** 18;
+const MANY = 2 ** 17;
 const BUCKET_ENTRIES = 8;
 
 /**
@@ -27,9 +27,8 @@ export class Settled implements Columns {
     this.newest = epochs.reduce((highest, epoch) => Math.max(highest, epoch), -Infinity);
   }
 
-  /** The live entries of both, the older one's first. Null when none is. */
-  static of(older: Settled | Young, newer: Settled | Young | null, floor: number): Settled | null {
-    const parts = newer === null ? [older] : [older, newer];
+  /** The live entries of all, oldest part first. Null when none is. */
+  static of(parts: readonly (Settled | Young)[], floor: number): Settled | null {
     const places = new Places();
     const numbers = parts.map(({ epochs, highs }) => Int32Array.from(epochs, (epoch, n) => (epoch < floor ? -1 : places.numberOf(epoch, highs[n]!))));
     let length = 0;
@@ -62,7 +61,7 @@ export class Settled implements Columns {
 
   /** Gives the memory back at once. Nobody may use this part any more. */
   free(): void {
-    for (const { buffer } of [this.starts, this.heads, this.rows, this.placeOf, this.epochs, this.highs]) (buffer as ArrayBuffer).transfer(0);
+    release(this.starts, this.heads, this.rows, this.placeOf, this.epochs, this.highs);
   }
 
   /** The newest entry with this key whose epoch is at least the floor; -1 when there is none. */

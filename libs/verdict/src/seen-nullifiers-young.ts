@@ -1,4 +1,4 @@
-import { epochOf, highOf, isRowOf, Places, ROW_WORDS, writeRow, type Columns, type Key, type Seen } from './seen-nullifiers-columns.js';
+import { epochOf, highOf, isRowOf, Places, release, ROW_WORDS, writeRow, type Columns, type Key, type Seen } from './seen-nullifiers-columns.js';
 
 /** Positions are 16-bit in the index, and 0 is an empty slot. */
 export const MOST_YOUNG = 2 ** 16 - 1;
@@ -56,6 +56,11 @@ export class Young implements Columns {
     }
     copy.length = length;
     return copy;
+  }
+
+  /** Gives the memory back at once. Nobody may use this part any more. */
+  free(): void {
+    release(this.heads, this.rows, this.placeOf, this.#index);
   }
 
   #enter(i: number, head: number): void {

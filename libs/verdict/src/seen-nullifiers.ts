@@ -5,11 +5,11 @@ import { MOST_YOUNG, Young } from './seen-nullifiers-young.js';
 export type { Seen } from './seen-nullifiers-columns.js';
 
 const LEAST_YOUNG = 256;
-/** Share of all entries that a young part, and a settled one, may hold. The first bounds what a version that branches off copies; the second, what is copied or still unexpired at once. */
-const YOUNG_SHARE = 1 / 64;
-const SETTLED_SHARE = 1 / 12;
+/** Share of all entries that a young part, and a settled one, may hold. The first bounds what a version that branches off copies; the second, what is copied at once, and what waits for the last epoch of its part. */
+const YOUNG_SHARE = 1 / 128;
+const SETTLED_SHARE = 1 / 32;
 
-type Replaced = (part: Settled) => void;
+type Replaced = (part: Settled | Young) => void;
 
 /**
  * An immutable map of nullifiers in about 30 bytes an entry, outside the JavaScript heap. Versions share their parts: one young part that is only ever appended
@@ -106,16 +106,24 @@ export function isSameRecord(seen: Seen, hash: Buffer): boolean {
 
 /**
  * The parts after a full young one has become the newest of them. Neighbours are joined while they are small, so that there are never many.
- * @param replaced told of each part that was joined into another
+ * @param replaced told of each part that became another
  */
 function settle(parts: readonly Settled[], young: Young, floor: number, replaced: Replaced): readonly Settled[] {
-  const newest = Settled.of(young, null, floor);
-  const joined = newest === null ? [...parts] : [...parts, newest];
-  const most = Math.max(2 * LEAST_YOUNG, sizeOf(joined) * SETTLED_SHARE);
+  if (young.length === 0) return parts;
+  const most = Math.max(2 * LEAST_YOUNG, (sizeOf(parts) + young.length) * SETTLED_SHARE);
+  const joins = (older: number, newer: number) => older + newer <= most && older <= 2 * newer;
+  // The young one and what it is joined to are copied once, without steps between.
+  let first = parts.length;
+  for (let { length } = young; first > 0 && joins(parts[first - 1]!.length, length); first--) length += parts[first - 1]!.length;
+  const last: (Settled | Young)[] = [...parts.slice(first), young];
+  const newest = Settled.of(last, floor);
+  last.forEach(replaced);
+  const joined = parts.slice(0, first);
+  if (newest !== null) joined.push(newest);
   for (let i = joined.length - 2; i >= 0; i--) {
     const [older, newer] = [joined[i]!, joined[i + 1]!];
-    if (older.length + newer.length > most || older.length > 2 * newer.length) continue;
-    joined.splice(i, 2, Settled.of(older, newer, floor)!);
+    if (!joins(older.length, newer.length)) continue;
+    joined.splice(i, 2, Settled.of([older, newer], floor)!);
     replaced(older);
     replaced(newer);
   }

@@ -29,26 +29,27 @@ export const EMPTY_STATE: PartitionState = { clock: 0, floor: 0, seen: SeenNulli
 
 /** The state after a verified event. The given state stays as it was. */
 export function remember(state: PartitionState, facts: VerifiedFacts): PartitionState {
-  const floor = Math.max(state.floor, facts.epochFloor);
-  return {
-    clock: Math.max(state.clock, facts.partitionClock),
-    floor,
-    seen: state.seen.with(facts.nullifier, { epoch: facts.epoch, offset: facts.offset, hash: facts.hash }, floor),
-  };
+  const time = timeAfter(state, facts);
+  return { ...time, seen: state.seen.with(facts.nullifier, facts, time.floor) };
 }
 
 /** The state after many verified events: as {@link remember} makes it from nothing, without a version an event. */
 export function remembering(): { add(facts: VerifiedFacts): void; done(): PartitionState } {
-  let [clock, floor] = [EMPTY_STATE.clock, EMPTY_STATE.floor];
+  let time: Time = { clock: EMPTY_STATE.clock, floor: EMPTY_STATE.floor };
   const seen = SeenNullifiers.filling();
   return {
     add: (facts) => {
-      clock = Math.max(clock, facts.partitionClock);
-      floor = Math.max(floor, facts.epochFloor);
-      seen.add(facts.nullifier, facts, floor);
+      time = timeAfter(time, facts);
+      seen.add(facts.nullifier, facts, time.floor);
     },
-    done: () => ({ clock, floor, seen: seen.done() }),
+    done: () => ({ ...time, seen: seen.done() }),
   };
+}
+
+type Time = Omit<PartitionState, 'seen'>;
+
+function timeAfter({ clock, floor }: Time, { partitionClock, epochFloor }: VerifiedFacts): Time {
+  return { clock: Math.max(clock, partitionClock), floor: Math.max(floor, epochFloor) };
 }
 
 type VerifiedEvent = EventOf<'telemetry.verified'> | EventOf<'bci-intent.verified'>;

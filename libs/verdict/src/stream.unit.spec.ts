@@ -3,7 +3,7 @@ import { BLOCK, context, EPOCH_SECONDS, NOW, parameterSet, parameterSets, record
 import { decide, evolve, pendingProofs, type Judgement } from './decide.js';
 import { examine, type Finding } from './examine.js';
 import { outcomeOf } from './outcome.js';
-import { EMPTY_STATE, factsOf, rebuildFrom, remember, type PartitionState } from './state.js';
+import { EMPTY_STATE, factsOf, rebuildFrom, remember, remembering, type PartitionState } from './state.js';
 
 /**
  * Properties over random streams of one partition. Streams are dense in what could go wrong: few nullifiers, each of one epoch or claiming another,
@@ -110,6 +110,9 @@ describe('over random streams', () => {
         const { judgements, state } = judgeBatch(EMPTY_STATE, findings.slice(0, length));
         const rebuilt = verifiedEvents(judgements).map(factsOf).reduce(remember, EMPTY_STATE);
         expect(plain(rebuilt)).toEqual(plain(state));
+        const inOneGo = remembering();
+        for (const event of verifiedEvents(judgements)) inOneGo.add(factsOf(event));
+        expect(plain(inOneGo.done())).toEqual(plain(state));
       }
     }
   });
