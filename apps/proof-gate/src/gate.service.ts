@@ -133,7 +133,7 @@ export class GateService {
     }
   }
 
-  /** A partition that begins again is not ready until it has committed, or somebody else has it. */
+  /** A partition that begins again is not ready until its state is rebuilt, or somebody else has it. */
   private report(event: ProcessorEvent): void {
     switch (event.kind) {
       case 'reset':
@@ -150,6 +150,8 @@ export class GateService {
         return this.log.info({ partitions: [...mine] }, `judges ${mine.size} partitions`);
       }
       case 'opened':
+        // not first at a commit: where only the answer was lost, there may be nothing left to commit
+        this.setStuck(nameOf(event), null);
         return this.log.info(event, `${nameOf(event)} goes on at ${event.next}`);
       case 'seek':
         return this.log.debug(event, 'seek');
