@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { freePorts, startKafka, startKafkaCluster, type KafkaPart } from '#libs/stack';
+import { freePorts, startKafkaCluster, type KafkaPart } from '#libs/stack';
+import { startRepairedKafka } from '../../../apps/cli/src/setup/kafka.js';
 
 /** The brokers of a run, whose processes can be killed and started again. */
 export interface Brokers {
@@ -13,13 +14,14 @@ export interface Brokers {
 }
 
 /** Three brokers with a controller of their own, or one node that is everything. */
-export async function startBrokers(kind: 'cluster' | 'single', folder: string): Promise<Brokers> {
+export async function startBrokers(kind: 'cluster' | 'single', folder: string, say: (line: string) => void): Promise<Brokers> {
   if (kind === 'cluster') {
     const cluster = await startKafkaCluster({ folder });
     return { addresses: cluster.addresses, copies: 3, kill: (broker) => cluster.kill(broker), start: (broker) => cluster.start(broker), stop: () => cluster.stop() };
   }
   const [port, controllerPort] = (await freePorts(2)) as [number, number];
-  const start = () => startKafka({ dir: join(folder, 'single'), port, controllerPort, heapMiB: 256 });
+  // As make run starts its own: a single node that was killed forgets markers.
+  const start = () => startRepairedKafka({ dir: join(folder, 'single'), port, controllerPort, heapMiB: 256 }, say);
   let part: KafkaPart = await start();
   return {
     addresses: [part.brokers], copies: 1,

@@ -25,7 +25,7 @@ const some = (list: readonly string[]): string => (list.length === 0 ? 'none' : 
 let counts: object = {};
 try {
   say('starting brokers, registry, Ethereum node and Icinga2');
-  const world = await ChaosWorld.start({ kafka: KAFKA, seed: SEED, gates: GATES, keep: KEEP === '1' });
+  const world = await ChaosWorld.start({ kafka: KAFKA, seed: SEED, gates: GATES, keep: KEEP === '1', say });
   const stopped = stopOnSignal(world);
   try {
     const { ok: _, seconds: __, ...result } = await chaos(world, {

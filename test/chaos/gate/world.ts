@@ -23,6 +23,8 @@ export interface ChaosWorldParameters {
   gates: number;
   /** Decides where all data are; removed at the end unless `keep`. */
   keep?: boolean;
+  /** Told of what the broker of a single node had left hanging. */
+  say?: (line: string) => void;
 }
 
 /** A block a second, final two blocks later; the gate looks this far back. */
@@ -97,12 +99,12 @@ export class ChaosWorld {
   }
 
   async #start(): Promise<void> {
-    const { seed, kafka } = this.parameters;
+    const { seed, kafka, say = () => undefined } = this.parameters;
     const ports = await freePorts(24);
     const take = () => ports.pop()!;
     this.layout = this.#layout(take());
     const [brokers, registry, anvil, icinga, build] = await Promise.all([
-      startBrokers(kafka, join(this.dir, 'kafka')).then((started) => (this.brokers = started)),
+      startBrokers(kafka, join(this.dir, 'kafka'), say).then((started) => (this.brokers = started)),
       startRegistry({ dir: join(this.dir, 'registry'), port: take(), managementPort: take() }).then((part) => this.#started(part)),
       startAnvil({ dir: join(this.dir, 'chain'), port: take(), blockTimeSeconds: BLOCK_SECONDS }).then((part) => this.#started(part)),
       startIcinga({ dir: join(this.dir, 'icinga'), port: take() }).then((part) => this.#started(part)),
