@@ -12,6 +12,9 @@ import { TransactionWatch, WATCHED_TOPICS } from '../../apps/proof-gate/src/tran
 import { startTestBroker, until, type TestBroker } from '../../libs/stream/test/broker.js';
 import { forgetMarkers } from '../../libs/stream/test/forget-markers.js';
 
+/** On a machine that does much else at once. */
+const WAIT_MS = 120_000;
+
 let home: string;
 let broker: TestBroker;
 let kafka: KafkaClient;
@@ -60,27 +63,29 @@ it('the gate names it in its metrics, its log and its ready state, until it is r
   const stop = new AbortController();
   const watching = watchTransactions(kafka, { topics: WATCHED_TOPICS, everyMs: 200, onLook: (held) => watch.look(held) }, stop.signal);
   const hanging = async () => /^attestream_hanging_transactions\{topic="audit-log",partition="0"\} 1$/m.test(await registry.metrics());
+  try {
+    await until('the metrics name it', hanging, WAIT_MS);
+    expect(await registry.metrics()).toMatch(/^attestream_last_stable_offset_lag_seconds\{topic="audit-log",partition="0"\} /m);
+    expect(readiness.status().waitingFor['transactions']).toMatch(/^ATS_TRANSACTION_HANGING: .*audit-log\[0\] from offset 0, of proof-gate-telemetry-0/);
 
-  await until('the metrics name it', hanging, 30_000);
-  expect(await registry.metrics()).toMatch(/^attestream_last_stable_offset_lag_seconds\{topic="audit-log",partition="0"\} /m);
-  expect(readiness.status().waitingFor['transactions']).toMatch(/^ATS_TRANSACTION_HANGING: .*audit-log\[0\] from offset 0, of proof-gate-telemetry-0/);
+    const look = await repair('--brokers', broker.brokers[0]!);
+    expect(look.status).toBe(1);
+    expect(look.said).toMatch(/proof-gate-telemetry-0 .*audit-log\[0\] from offset 0.*: would be committed: PrepareCommit .*\n1 in all; nothing was written/);
+    expect(await hanging()).toBe(true);
 
-  const look = await repair('--brokers', broker.brokers[0]!);
-  expect(look.status).toBe(1);
-  expect(look.said).toMatch(/proof-gate-telemetry-0 .*audit-log\[0\] from offset 0.*: would be committed: PrepareCommit .*\n1 in all; nothing was written/);
-  expect(await hanging()).toBe(true);
-
-  const done = await repair('--brokers', broker.brokers[0]!, '--yes', '--json');
-  expect(done.status).toBe(0);
-  expect(JSON.parse(done.said)).toMatchObject({ format: 'attestream/hanging-transactions/1', transactions: [{ topic: 'audit-log', partition: 0, startOffset: '0', decision: 'commit', outcome: 'committed' }] });
-  await until('the ready state is clear', () => readiness.ready, 30_000);
-  expect(await hanging()).toBe(false);
-  // Once each, however often it was looked.
-  expect(lines.map((line) => line.split(':')[0])).toEqual(['ATS_TRANSACTION_HANGING', 'no transaction hangs any more']);
-  stop.abort();
-  await watching;
+    const done = await repair('--brokers', broker.brokers[0]!, '--yes', '--json');
+    expect(done.status).toBe(0);
+    expect(JSON.parse(done.said)).toMatchObject({ format: 'attestream/hanging-transactions/1', transactions: [{ topic: 'audit-log', partition: 0, startOffset: '0', decision: 'commit', outcome: 'committed' }] });
+    await until('the ready state is clear', () => readiness.ready, WAIT_MS);
+    expect(await hanging()).toBe(false);
+    // Once each, however often it was looked.
+    expect(lines.map((line) => line.split(':')[0])).toEqual(['ATS_TRANSACTION_HANGING', 'no transaction hangs any more']);
+  } finally {
+    stop.abort();
+    await watching;
+  }
   expect(await repair('--brokers', broker.brokers[0]!, '--yes')).toEqual({ status: 0, said: 'no transaction hangs' });
-}, 180_000);
+}, 300_000);
 
 it('what could not look says so, and is no all-clear', async () => {
   const [port] = await freePorts(1);
