@@ -41,8 +41,10 @@ export interface Cluster {
   /** Of a group, or with type 1 of a transactional id. */
   findGroupCoordinator(group: { groupId: string; coordinatorType?: number }): Promise<Broker>;
   /** Every topic, internal ones too. */
-  metadata(): Promise<{ brokers: { nodeId: number }[]; topicMetadata: { topic: string; partitionMetadata: { partitionId: number; leader: number }[] }[] } | null>;
+  metadata(): Promise<Metadata | null>;
 }
+
+export interface Metadata { brokers: { nodeId: number }[]; topicMetadata: { topic: string; partitionMetadata: { partitionId: number; leader: number }[] }[] }
 
 /** A request that kafkajs does not know. */
 export interface RawRequest<T> {
@@ -60,6 +62,7 @@ export interface Broker {
   offsetFetch(request: { groupId: string; topics: { topic: string; partitions: { partition: number }[] }[] }): Promise<OffsetsResponse>;
   initProducerId(request: { transactionalId: string; transactionTimeout: number }): Promise<{ producerId: string; producerEpoch: number }>;
   leaveGroup(request: { groupId: string; memberId: string }): Promise<unknown>;
+  metadata(topics: readonly string[]): Promise<Metadata>;
 }
 
 interface OffsetsResponse { responses: { partitions: { partition: number; offset: string }[] }[] }

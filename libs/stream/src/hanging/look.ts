@@ -1,5 +1,5 @@
 import type { Broker, Cluster } from '../kafkajs.js';
-import { isSame } from './decide.js';
+import { isSame, nameOf } from './decide.js';
 import { STATE_TOPIC } from './state-log.js';
 import { describeProducers, describeTransactions, listTransactions, type CoordinatorState, type Place, type ProducerState } from './requests.js';
 
@@ -24,25 +24,44 @@ export interface Look {
 /**
  * Looks for transactions that nobody will end. Reads only. Takes three looks, in this order: what is open, what coordinators still have to end, what is still open.
  * A coordinator knows a partition before its first record is written, and forgets it only after the marker is. So what is open before and after
- * a coordinator that does not know of it hangs, however short its age.
+ * a coordinator that does not know of it hangs, however short its age. That holds for brokers that are what they are asked as: see {@link requireAgreed}.
  */
 export async function look(cluster: Cluster, only?: ReadonlySet<string>): Promise<Look> {
   const metadata = await cluster.metadata();
   // How kafkajs says that no broker gave a whole answer: a partition may be without a leader for the moment.
-  if (metadata === null) throw Object.assign(new Error('no broker tells who leads every partition'), { retriable: true });
+  if (metadata === null) throw passing('no broker tells who leads every partition');
   const { brokers, topicMetadata } = metadata;
-  const places = topicMetadata.filter(({ topic }) => only?.has(topic) ?? true).flatMap(({ topic, partitionMetadata }) =>
-    partitionMetadata.map(({ partitionId, leader }) => ({ topic, partition: partitionId, leader })));
+  const all = topicMetadata.flatMap(({ topic, partitionMetadata }) => partitionMetadata.map(({ partitionId, leader }) => ({ topic, partition: partitionId, leader })));
+  const places = all.filter(({ topic }) => only?.has(topic) ?? true);
   const ids = brokers.map(({ nodeId }) => nodeId);
   const producers = await producersOf(cluster, places);
   const open = producers.filter((one): one is OpenTransaction => one.startOffset !== undefined);
-  const statePlaces = topicMetadata.filter(({ topic }) => topic === STATE_TOPIC).flatMap(({ topic, partitionMetadata }) =>
-    partitionMetadata.map(({ partitionId, leader }) => ({ topic, partition: partitionId, leader })));
+  const statePlaces = all.filter(({ topic }) => topic === STATE_TOPIC);
   const coordinators = await coordinatorsOf(cluster, ids, statePlaces, [...new Set(open.map(({ producerId }) => producerId))]);
   const suspects = open.filter((one) => !(coordinators.get(one.producerId)?.partitions ?? []).some((place) => isSame(place, one)));
   const still = await producersOf(cluster, suspects);
   const hanging = suspects.filter((one) => still.some((now) => isSame(now, one) && now.producerId === one.producerId && now.startOffset === one.startOffset));
+  if (hanging.length > 0) await requireAgreed(cluster, ids, [...hanging, ...statePlaces]);
   return { brokers: ids, places, producers, open, hanging, coordinators };
+}
+
+/**
+ * A broker that was stopped or cut off answers, for a moment, as the leader or coordinator that it was: it shows as open what its successor has ended, or does not
+ * know of what its successor has begun. The successor knew of its office before: so all must still agree on who leads.
+ */
+async function requireAgreed(cluster: Cluster, brokers: readonly number[], places: readonly LedPlace[]): Promise<void> {
+  if (brokers.length === 1) return;
+  const topics = [...new Set(places.map(({ topic }) => topic))];
+  for (const id of brokers) {
+    const { topicMetadata } = await (await brokerOf(cluster, id)).metadata(topics);
+    const leaders = new Map(topicMetadata.flatMap(({ topic, partitionMetadata }) => partitionMetadata.map(({ partitionId, leader }) => [`${topic}/${partitionId}`, leader])));
+    const moved = places.find(({ topic, partition, leader }) => leaders.get(`${topic}/${partition}`) !== leader);
+    if (moved) throw passing(`broker ${id} does not take ${moved.leader} for the leader of ${nameOf(moved)}`);
+  }
+}
+
+function passing(why: string): Error {
+  return Object.assign(new Error(why), { retriable: true });
 }
 
 /** The producers that partitions remember, each asked from its leader. */
@@ -57,21 +76,23 @@ export async function producersOf(cluster: Cluster, places: readonly LedPlace[])
 
 async function coordinatorsOf(cluster: Cluster, brokers: readonly number[], statePlaces: readonly LedPlace[], producerIds: readonly bigint[]): Promise<Look['coordinators']> {
   if (producerIds.length === 0) return new Map();
-  const found = await listed(cluster, brokers, producerIds);
+  const found = await listed(cluster, brokers, statePlaces, producerIds);
   if (found.size === producerIds.length) return found;
   // A broker that has just been started lists nothing, rather than to say that it has not yet loaded its log. Only one that coordinates, before and after, knows.
   await requireLoaded(cluster, statePlaces);
-  const again = await listed(cluster, brokers, producerIds);
+  const again = await listed(cluster, brokers, statePlaces, producerIds);
   await requireLoaded(cluster, statePlaces);
   return again;
 }
 
-async function listed(cluster: Cluster, brokers: readonly number[], producerIds: readonly bigint[]): Promise<Map<bigint, CoordinatorState & { broker: number }>> {
+/** What the brokers that lead their part of the log say of them; a former one may still list what it no longer coordinates. */
+async function listed(cluster: Cluster, brokers: readonly number[], statePlaces: readonly LedPlace[], producerIds: readonly bigint[]): Promise<Map<bigint, CoordinatorState & { broker: number }>> {
+  const leaders = new Map(statePlaces.map(({ partition, leader }) => [partition, leader]));
   const found = new Map<bigint, CoordinatorState & { broker: number }>();
   for (const id of brokers) {
     const broker = await brokerOf(cluster, id);
-    const states = await describeTransactions(broker, await listTransactions(broker, producerIds));
-    for (const state of states) found.set(state.producerId, { ...state, broker: id });
+    const ids = (await listTransactions(broker, producerIds)).filter((one) => leaders.get(partitionOf(one, statePlaces.length)) === id);
+    for (const state of await describeTransactions(broker, ids)) found.set(state.producerId, { ...state, broker: id });
   }
   return found;
 }
@@ -83,13 +104,16 @@ async function requireLoaded(cluster: Cluster, statePlaces: readonly LedPlace[])
   }
 }
 
-/** A transactional id that Kafka puts into this partition of its coordinators' log: by Java's hash of a string. */
+/** A transactional id that Kafka puts into this partition of its coordinators' log. */
 function idOfPartition(partition: number, partitions: number): string {
-  for (let n = 0; ; n++) {
-    const id = `attestream-look-${n}`;
-    const hash = Buffer.from(id).reduce((sum, code) => (Math.imul(sum, 31) + code) | 0, 0) & 0x7fff_ffff;
-    if (hash % partitions === partition) return id;
-  }
+  for (let n = 0; ; n++) if (partitionOf(`attestream-look-${n}`, partitions) === partition) return `attestream-look-${n}`;
+}
+
+/** Where Kafka keeps a transactional id: by Java's hash of a string. */
+function partitionOf(transactionalId: string, partitions: number): number {
+  let hash = 0;
+  for (let i = 0; i < transactionalId.length; i++) hash = (Math.imul(hash, 31) + transactionalId.charCodeAt(i)) | 0;
+  return (hash & 0x7fff_ffff) % partitions;
 }
 
 export async function brokerOf(cluster: Cluster, id: number): Promise<Broker> {
