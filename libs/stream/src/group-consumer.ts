@@ -1,10 +1,10 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { AtsError, isAtsError } from '#libs/errors';
 import type { KafkaClient } from './client.js';
 import { describe, isPassing, lasting, origin } from './failures.js';
 import { GroupBatch } from './group-batch.js';
 import { protocolError, type Consumer, type EachBatchPayload } from './kafkajs.js';
 import { LogSession } from './log-session.js';
+import { MemberFile } from './member-file.js';
 import { Tenure } from './tenure.js';
 import { backoff, pause, within } from './time.js';
 
@@ -27,7 +27,7 @@ export interface GroupConsumerParameters {
   kafka: KafkaClient;
   groupId: string;
   topics: readonly string[];
-  /** Holds this process's member id, so that after a crash its successor takes the dead member out of the group and need not wait for the session to end. */
+  /** See MemberFile. */
   memberFile?: string;
   /** Batches of one partition come one at a time; those of different partitions together. What it throws is fatal: it handles its own errors. */
   onBatch(batch: GroupBatch): Promise<void>;
@@ -43,6 +43,7 @@ export interface GroupConsumerParameters {
 export class GroupConsumer {
   readonly #options: GroupConsumerParameters;
   readonly #session: LogSession;
+  readonly #memberFile: MemberFile;
   readonly #tails = new Map<string, Promise<void>>();
   readonly #stop = new AbortController();
   #consumer: Consumer | undefined;
@@ -57,6 +58,7 @@ export class GroupConsumer {
   constructor(options: GroupConsumerParameters) {
     this.#options = options;
     this.#session = new LogSession(options.kafka, `${options.groupId}-session`);
+    this.#memberFile = new MemberFile(options.memberFile, (line) => options.kafka.log.warn(line));
   }
 
   /** Resolves when the group has been joined for the first time, or {@link stop} was called. */
@@ -112,14 +114,14 @@ export class GroupConsumer {
     this.halt();
     try {
       await within(patienceMs, `leaving group ${this.#options.groupId}`, this.#consumer?.disconnect() ?? Promise.resolve());
-      if (this.#options.memberFile) rmSync(this.#options.memberFile, { force: true });
+      this.#memberFile.remove();
     } finally {
       await this.#session.close();
     }
   }
 
   #newConsumer(): Consumer {
-    const { kafka, groupId, memberFile, onJoin, onHidden } = this.#options;
+    const { kafka, groupId, onJoin, onHidden } = this.#options;
     const consumer = kafka.watched(kafka.role(groupId).consumer({
       groupId, sessionTimeout: SESSION_MS, heartbeatInterval: HEARTBEAT_MS, rebalanceTimeout: REBALANCE_MS, maxWaitTimeInMs: LONG_POLL_MS, maxBytesPerPartition: FETCH_BYTES, allowAutoTopicCreation: false,
     }));
@@ -128,7 +130,7 @@ export class GroupConsumer {
       this.#generation++;
       this.#tenure?.end();
       this.#tenure = new Tenure(consumer, this.#stop.signal);
-      if (memberFile) writeFileSync(memberFile, memberId, { mode: 0o600 });
+      this.#memberFile.write(memberId);
       onJoin(new Map(Object.entries(memberAssignment)), memberId, this.#tenure);
       this.#firstJoin?.();
     });
@@ -183,9 +185,9 @@ export class GroupConsumer {
   }
 
   async #leaveForPredecessor(): Promise<void> {
-    const { memberFile, groupId, kafka } = this.#options;
-    if (!memberFile || !existsSync(memberFile)) return;
-    const memberId = readFileSync(memberFile, 'utf8');
+    const { groupId, kafka } = this.#options;
+    const memberId = this.#memberFile.read();
+    if (memberId === undefined) return;
     try {
       await this.#session.leaveGroup(groupId, memberId, { patienceMs: Infinity, signal: this.#stop.signal });
     } catch (error) {

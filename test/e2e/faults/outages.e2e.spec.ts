@@ -29,9 +29,10 @@ const until = (what: string, condition: () => boolean | Promise<boolean>) => unt
 let disk: SmallDisk;
 let world: FaultWorld;
 let gate: GateProcess;
+let memberDisk: SmallDisk;
 
 beforeAll(async () => {
-  disk = await SmallDisk.make(96);
+  [disk, memberDisk] = await Promise.all([SmallDisk.make(96), SmallDisk.make(1)]);
   world = await FaultWorld.start({ seed: 'outages', chain: 'anvil', brokerDir: join(disk.dir, 'kafka') });
   gate = freezable();
   await gate.start();
@@ -40,11 +41,12 @@ beforeAll(async () => {
 afterAll(async () => {
   await world?.stop();
   await disk?.remove();
+  await memberDisk?.remove();
 }, 90_000);
 
 /** A gate whose transactions can be broken, once its file is made. */
-function freezable(): GateProcess {
-  return world.gate({ NODE_OPTIONS: `--import=${FROZEN_TRANSACTION}`, TEST_FREEZE_FILE: freezeFile(world.gates.length) });
+function freezable(env: Record<string, string> = {}): GateProcess {
+  return world.gate({ NODE_OPTIONS: `--import=${FROZEN_TRANSACTION}`, TEST_FREEZE_FILE: freezeFile(world.gates.length), ...env });
 }
 
 function freezeFile(i: number): string {
@@ -179,6 +181,23 @@ it('a commit whose answer is lost is a commit: nothing is judged again, and the 
   await until('the gate has begun again', () => linesSince(gate, from, 'telemetry[').some(({ msg }) => msg.includes('the answer was lost')));
   await gate.ready();
   expect((await world.holds()).faults).toEqual([]);
+});
+
+it('a full disk under the gate\'s own file costs nothing but the file', async () => {
+  // where no disk may be mounted, a file that cannot be written for another reason
+  const full = freezable({ ATTESTREAM_GATE_MEMBER_FILE: join(memberDisk.dir, memberDisk.mounted ? 'member' : 'missing/member') });
+  await under(async () => {
+    if (memberDisk.mounted) await memberDisk.fill(process.pid);
+    await gate.end('SIGTERM');
+    gate = full;
+    await gate.start();
+    await gate.ready();
+  });
+  expect(linesSince(gate, 0, 'could not write the member id').length).toBeGreaterThan(0);
+  memberDisk.makeRoom();
+  await gate.end('SIGKILL');
+  await gate.start();
+  await under(async () => undefined);
 });
 
 it(`a broker whose disk fills up ends and is away for ${AWAY_MS / 1000} s: one line, and the same gate goes on when there is room`, async () => {
