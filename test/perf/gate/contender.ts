@@ -16,6 +16,8 @@ const PATIENCE_MS = 240_000;
 export interface Contender {
   readonly pid: number;
   readonly stderr: string;
+  /** What it said last. */
+  readonly said: string;
   /** How many telemetry records have a verdict by now. */
   judged(): Promise<number>;
   /** What it decided, from the topics. */
@@ -101,7 +103,7 @@ export class Bout {
   /** Resolves when there is a verdict on all that was sent. */
   async judgedAll(): Promise<void> {
     for (const deadline = performance.now() + PATIENCE_MS; (await this.contender.judged()) < this.#sent;) {
-      if (performance.now() > deadline) throw new Error(`${this.#sent} records were sent, not all have a verdict after ${PATIENCE_MS} ms`);
+      if (performance.now() > deadline) throw new Error(`${this.#sent} records were sent, not all have a verdict after ${PATIENCE_MS} ms; ${this.contender.said}`);
       await delay(POLL_MS);
     }
   }

@@ -31,6 +31,10 @@ export class Gate implements Contender {
     return this.gate.stderr;
   }
 
+  get said(): string {
+    return this.gate.lines.slice(-4).map(({ msg }) => msg).join('; ');
+  }
+
   async judged(): Promise<number> {
     return await this.gate.metric('attestream_gate_verdicts_total', { topic: 'telemetry' });
   }

@@ -31,6 +31,10 @@ export class Naive implements Contender {
     return this.child.pid!;
   }
 
+  get said(): string {
+    return this.stderr.slice(-300);
+  }
+
   async judged(): Promise<number> {
     return Number(await this.bench.reader.highWatermark(TOPIC, 0));
   }
