@@ -150,7 +150,7 @@ export class FaultWorld implements JudgedWorld {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.gates, this.indexer].map((app) => app?.end('SIGTERM')));
+    await Promise.all([this.indexer?.end('SIGTERM'), ...this.gates.map((gate) => gate.end('SIGTERM'))]);
     await this.madeUp?.pause();
     await this.producer?.close();
     this.client?.close();
