@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { Readiness, type Log } from '#libs/service';
 import { freePorts } from '#libs/stack';
-import { connectKafka, ensureTopics, LogReader, watchTransactions, type KafkaClient } from '#libs/stream';
+import { connectKafka, ensureTopics, watchTransactions, type KafkaClient } from '#libs/stream';
 import { runAuditCommand } from '../../apps/cli/src/audit/commands.js';
 import { layoutOf } from '../../apps/cli/src/layout.js';
 import { GateMetrics } from '../../apps/proof-gate/src/metrics.js';
 import { TransactionWatch, WATCHED_TOPICS } from '../../apps/proof-gate/src/transaction-watch.js';
 import { startTestBroker, until, type TestBroker } from '../../libs/stream/test/broker.js';
-import { forgetMarkers } from '../../libs/stream/test/forget-markers.js';
+import { forgetMarkers, untilComplete } from '../../libs/stream/test/forget-markers.js';
 
 /** On a machine that does much else at once. */
 const WAIT_MS = 120_000;
@@ -40,9 +40,7 @@ beforeAll(async () => {
   await transaction.send({ topic: 'audit-log', messages: [{ value: 'verdict' }] });
   await transaction.commit();
   await producer.disconnect();
-  const reader = new LogReader(kafka, { patienceMs: 60_000 });
-  await until('its marker is written', async () => (await reader.lastStable('audit-log', 0)) === 2n);
-  await reader.close();
+  await untilComplete(kafka, ['proof-gate-telemetry-0']);
   await broker.kill();
   forgetMarkers(broker.dataDir, 'audit-log', 0);
   await broker.start();

@@ -1,5 +1,9 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { KafkaClient } from '../src/client.js';
+import { describeTransactions } from '../src/hanging/requests.js';
+import { LogSession } from '../src/log-session.js';
+import { until } from './broker.js';
 
 /** Kafka's record batch (its protocol guide, "Record Batch"): base offset, length of what follows, and so on. */
 const LENGTH_AT = 8;
@@ -25,6 +29,21 @@ export function forgetMarkers(dataDir: string, topic: string, partition: number,
   }
   writeFileSync(file, Buffer.concat(batches));
   for (const name of files) if (/\.(snapshot|index|timeindex|txnindex)$/.test(name)) rmSync(join(dir, name));
+}
+
+/** Resolves when coordinators have logged that the last transaction of each id is complete: before that, a broker that is started writes its markers once more. */
+export async function untilComplete(kafka: KafkaClient, transactionalIds: readonly string[]): Promise<void> {
+  const session = new LogSession(kafka, 'complete');
+  try {
+    for (const id of transactionalIds) {
+      await until(`${id} is complete`, async () => await session.ask(`state of ${id}`, { patienceMs: 60_000 }, async (cluster) => {
+        const [found] = await describeTransactions(await cluster.findGroupCoordinator({ groupId: id, coordinatorType: 1 }), [id]);
+        return found?.state.startsWith('Complete') === true;
+      }), 120_000);
+    }
+  } finally {
+    await session.close();
+  }
 }
 
 function batchesOf(log: Buffer): Buffer[] {

@@ -1,4 +1,4 @@
-import { forgetMarkers } from '../../test/forget-markers.js';
+import { forgetMarkers, untilComplete } from '../../test/forget-markers.js';
 import { startTestBroker, until, type TestBroker } from '../../test/broker.js';
 import {
   connectKafka, ensureTopics, EventProducer, ExactlyOnceProcessor, findHangingTransactions, LogReader, repairAfterStart, repairHangingTransactions, watchTransactions,
@@ -72,7 +72,7 @@ beforeAll(async () => {
   await transact('aborted', 'abort');
   await transact('both', 'abort');
   await transact('alone', 'commit');
-  await until('markers are written', async () => (await reader.lastStable('out', SIBLING)) === (await reader.highWatermark('out', SIBLING)), WAIT_MS);
+  await untilComplete(kafka, ['committed', 'aborted', 'both', 'alone', 'guarded-in-0']);
 }, 300_000);
 
 afterAll(async () => {
