@@ -113,6 +113,20 @@ it('reloads in the middle of traffic lose nothing', async () => {
   expect(await wrong()).toEqual([]);
 });
 
+it('a stop in the middle of a backlog is clean, and the next run goes on where it ended', async () => {
+  const epoch = nowEpoch();
+  const windows = Array.from({ length: 20 }, (_, i) => epoch + i);
+  const before = await world.metric('attestream_sink_results_total');
+  await world.send(...windows.flatMap((window) => Array.from({ length: 200 }, (_, i): Verified => ({ household: 100 + (i % 20), stream: `stream-${Math.floor(i / 20)}`, epoch: window, state: 'WARNING' }))));
+  await until('it is at work', async () => await world.metric('attestream_sink_results_total') > before);
+  expect(await world.endSink('SIGTERM')).toBe(0);
+  await world.startSink();
+  await world.drained();
+  const services = (await world.viewer.services()).filter(({ service }) => service.startsWith('stream-'));
+  expect(services).toHaveLength(200);
+  expect(services.filter(({ state, performanceData }) => state !== 'WARNING' || !performanceData.includes(`epoch=${windows.at(-1)}`))).toEqual([]);
+});
+
 it('what an earlier run submitted is given again when Icinga2 crashed while the sink was away', async () => {
   await world.send({ household: 9, state: 'CRITICAL' });
   await world.drained();

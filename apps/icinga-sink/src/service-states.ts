@@ -17,11 +17,12 @@ export class ServiceStates {
 
   /** Submits a result unless a newer one is there. Resolves when Icinga2 has accepted it; throws what the client throws, and remembers nothing then. */
   async offer(result: ServiceCheckResult, signal: AbortSignal): Promise<Outcome> {
-    return await this.inTurn(result, async () => {
-      if (this.supersedes(result)) return 'superseded';
+    const key = keyOf(result);
+    return await this.inTurn(key, async () => {
+      if (this.supersedes(key, result)) return 'superseded';
       const outcome = await this.objects.submit(result.host, result.service, result.result, signal);
       // Of a partition that was lost meanwhile, another sink knows better.
-      if (!signal.aborted) this.newest.set(keyOf(result), result);
+      if (!signal.aborted) this.newest.set(key, result);
       return outcome;
     });
   }
@@ -33,34 +34,31 @@ export class ServiceStates {
 
   /** Takes a result for accepted that an earlier owner of its partition submitted. */
   recall(result: ServiceCheckResult): void {
-    if (!this.supersedes(result)) this.newest.set(keyOf(result), result);
+    const key = keyOf(result);
+    if (!this.supersedes(key, result)) this.newest.set(key, result);
   }
 
   /** Submits the newest state of every service once more, as far as it is still fresh. Returns how many were. */
   async resubmit(signal: AbortSignal): Promise<number> {
-    const outcomes = await Promise.all([...this.newest.values()].map((known) => this.inTurn(known, async () => {
-      const now = this.newest.get(keyOf(known));
+    const outcomes = await Promise.all([...this.newest.keys()].map((key) => this.inTurn(key, async () => {
+      const now = this.newest.get(key);
       return now === undefined ? 'superseded' : await this.objects.submit(now.host, now.service, now.result, signal);
     })));
     return outcomes.filter((outcome) => outcome === 'accepted').length;
   }
 
-  private supersedes(result: ServiceCheckResult): boolean {
-    return (this.newest.get(keyOf(result))?.epoch ?? -1) >= result.epoch;
+  private supersedes(key: string, { epoch }: ServiceCheckResult): boolean {
+    return (this.newest.get(key)?.epoch ?? -1) >= epoch;
   }
 
-  private async inTurn<T>(of: ServiceCheckResult, work: () => Promise<T>): Promise<T> {
-    const key = keyOf(of);
+  private async inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
     const before = this.tails.get(key);
     const turn = before === undefined ? work() : before.then(work);
     // The one behind goes on whatever becomes of this one, which reports to its own caller.
-    const tail = turn.then(() => undefined, () => undefined);
+    const forget = (): void => { if (this.tails.get(key) === tail) this.tails.delete(key); };
+    const tail = turn.then(forget, forget);
     this.tails.set(key, tail);
-    try {
-      return await turn;
-    } finally {
-      if (this.tails.get(key) === tail) this.tails.delete(key);
-    }
+    return await turn;
   }
 }
 

@@ -19,9 +19,12 @@ export interface IcingaClientOptions extends ReachabilityEvents {
   readonly timeoutMs?: number;
   /** How long a call is tried again while Icinga2 is away or reloading. Default 30; Infinity: until it is back. */
   readonly retrySeconds?: number;
-  /** Ends every wait for Icinga2 to come back, for a graceful stop; an attempt under way is completed. */
+  /** Ends every wait for Icinga2 to come back, for a graceful stop; an attempt under way is completed, or fails when it is not within 2 s. */
   readonly signal?: AbortSignal;
 }
+
+/** An Icinga2 that answers does so sooner; one that hangs must not hold up a stop. Every call can be repeated. */
+const STOP_GRACE_MS = 2_000;
 
 const TELEMETRY_FILTER = '"telemetry" in service.templates';
 
@@ -39,6 +42,7 @@ export class IcingaClient {
     const parameters = { url, ca, authorization, connections, timeoutMs, retrySeconds, reachability: new Reachability(events), ...(signal && { signal }) };
     this.transport = new Transport(parameters);
     this.results = new ResultSender(parameters);
+    signal?.addEventListener('abort', () => { setTimeout(() => void this.close(), STOP_GRACE_MS).unref(); }, { once: true });
   }
 
   /** @returns false when an object of that name is there already, with whatever templates it was made */

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import { isAtsError } from '#libs/errors';
 import { repositoryRoot } from '#libs/stack';
+import { IcingaClient } from './client.js';
 import { prepareIcingaNode } from './node.js';
 import { Reachability } from './reachability.js';
 import { ResultSender } from './result-sender.js';
@@ -58,7 +59,8 @@ class Stub {
   private take(request: IncomingMessage, response: ServerResponse): void {
     let body = '';
     request.on('data', (part) => { body += String(part); }).on('end', () => {
-      const service = new URL(request.url!, 'https://x').searchParams.get('service')!;
+      const service = new URL(request.url!, 'https://x').searchParams.get('service');
+      if (service === null) return; // another question, which waits for ever
       const asked = { index: Number(/\d+/.exec(service)), service, output: (JSON.parse(body) as { plugin_output: string }).plugin_output, response, socket: request.socket };
       this.asked.push(asked);
       this.onAsked(asked);
@@ -246,5 +248,18 @@ it('a signal also ends the wait for a server that is away, and a closed sender f
   const held = Promise.allSettled(sendAll(200));
   await icinga.untilAsked(1 + CONNECTIONS * DEPTH);
   sender.close();
+  expect((await held).every((outcome) => outcome.status === 'rejected' && isAtsError(outcome.reason, 'ATS_ICINGA_UNREACHABLE'))).toBe(true);
+});
+
+it('a server that hangs does not hold up a stop: what is under way fails, however long an attempt may take', async () => {
+  icinga = await Stub.start();
+  ({ sender } = senderTo(icinga.port));
+  const stopping = new AbortController();
+  const client = new IcingaClient({
+    url: `https://127.0.0.1:${icinga.port}`, ca: certificate('ca.crt').toString(), credentials: { user: 'x', password: 'y' }, timeoutMs: 3_600_000, retrySeconds: Infinity, signal: stopping.signal,
+  });
+  const held = Promise.allSettled([client.status(), ...Array.from({ length: 500 }, async (_, i) => await client.processCheckResult(`h${i}`, 's', result()))]);
+  await icinga.untilAsked(8 * DEPTH);
+  stopping.abort();
   expect((await held).every((outcome) => outcome.status === 'rejected' && isAtsError(outcome.reason, 'ATS_ICINGA_UNREACHABLE'))).toBe(true);
 });
