@@ -243,9 +243,11 @@ export class PartitionLane<State, Prepared> {
     onEvent({ kind: 'committed', ...place, records: records.length, output: output.length, next, milliseconds: Date.now() - began });
   }
 
+  /** As many as a transaction takes: fewer after failures, which may have come of its time-out. */
   #readyPieces(): Piece<Prepared>[] {
+    const most = this.#options.maxRecords >> Math.min(this.#failures, 4);
     let records = 0;
-    const end = this.#pieces.findIndex((piece) => piece.prepared === undefined || (records += piece.records.length) > this.#options.maxRecords);
+    const end = this.#pieces.findIndex((piece) => piece.prepared === undefined || (records += piece.records.length) > most);
     return this.#pieces.slice(0, end === -1 ? undefined : Math.max(1, end));
   }
 
