@@ -108,7 +108,12 @@ it('while everything runs, everything holds, and an event is proven against the 
 }, PATIENCE_MS);
 
 describe('with no service running', () => {
-  beforeAll(async () => { await world.stopAll(); }, PATIENCE_MS);
+  let codes: (number | null)[];
+  beforeAll(async () => { codes = await world.stopAll(); }, PATIENCE_MS);
+
+  it('indexer, gate and anchor have ended by themselves when told to, while the chain went on', () => {
+    expect(codes).toEqual([0, 0, 0]);
+  });
 
   it('from the archive alone everything holds', async () => {
     const { status, said, error } = await audit('--archive', archive, ...brought(), '--html', join(world.dir, 'audit.html'));

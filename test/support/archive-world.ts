@@ -114,13 +114,14 @@ export class ArchiveWorld {
     return await anchoredHead({ rpcUrl: this.anvil.url, deployment: this.deployment, logId: logIdOf(this.origin), block: 'finalized' });
   }
 
-  /** Nothing runs any more; the folders stay. */
-  async stopAll(): Promise<void> {
-    await Promise.all(this.#apps.map((app) => app.end('SIGTERM')));
+  /** Nothing runs any more; the folders stay. Returns how the apps ended: chain-indexer, proof-gate, chain-anchor. */
+  async stopAll(): Promise<(number | null)[]> {
+    const codes = await Promise.all(this.#apps.map((app) => app.end('SIGTERM')));
     await this.producer?.close();
     await this.reader?.close();
     this.client?.close();
     await Promise.all([this.kafka?.stop(), this.registry?.stop(), this.anvil?.stop()]);
+    return codes;
   }
 
   async stop(): Promise<void> {
