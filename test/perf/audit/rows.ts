@@ -64,7 +64,9 @@ export async function proofRow(verifier: 'snarkjs' | 'noble', proofs: number, ro
     const jobs: ProofJob[] = [];
     const watched = (keep: boolean): BatchVerifier => ({
       name: verifier, close: async () => undefined,
-      verifyBatch: async (batch) => {
+      verifyBatch: async (asked) => {
+        // Verifiers name circuits by their keys; here is one.
+        const batch = asked.map((job) => ({ ...job, circuit: 'telemetry16' }));
         if (keep) jobs.push(...batch);
         return await real.verifyBatch(batch);
       },

@@ -103,13 +103,12 @@ export async function endToEnd(world: SinkBenchWorld, { backlogRounds, seconds }
   await inner.producer.send(warmUp);
   await handled(world, base + warmUp.length);
   const backlog = Array.from({ length: backlogRounds }, () => world.messageRound()).flat();
-  await inner.producer.send(backlog);
   const begun = base + warmUp.length;
-  await handled(world, begun + 0.2 * backlog.length);
+  // From the first record sent to the last result: the stages share the machine, so a part in which the gate has already ended would flatter.
   const from = { at: performance.now(), results: await world.observer.passiveResults() };
-  await handled(world, begun + 0.9 * backlog.length);
-  const fullPerSecond = (1_000 * (await world.observer.passiveResults() - from.results)) / (performance.now() - from.at);
+  await inner.producer.send(backlog);
   await handled(world, begun + backlog.length);
+  const fullPerSecond = (1_000 * (await world.observer.passiveResults() - from.results)) / (performance.now() - from.at);
 
   const halfPerSecond = fullPerSecond / 2;
   const rounds = Math.ceil((halfPerSecond * seconds) / SERVICES);
