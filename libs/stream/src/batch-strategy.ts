@@ -16,6 +16,8 @@ export interface KafkaBatchStrategyParameters {
   groupId: string;
   /** See GroupConsumerParameters. */
   memberFile?: string;
+  /** See GroupConsumerParameters. */
+  fetchBytes?: number;
   onDeadLetter(record: KafkaRecord, reason: string): void | Promise<void>;
   /** The consumer has ended for good: the process must be started again. */
   onFatal(error: AtsError): void;
@@ -47,9 +49,9 @@ export class KafkaBatchStrategy extends Server implements CustomTransportStrateg
 
   /** Calls back at once: a broker that is away must not keep the app from answering its health checks. */
   listen(callback: (error?: unknown) => void): void {
-    const { kafka, groupId, memberFile, onEvent, onFatal } = this.#options;
+    const { kafka, groupId, memberFile, fetchBytes, onEvent, onFatal } = this.#options;
     this.#consumer = new GroupConsumer({
-      kafka, groupId, topics: [...this.messageHandlers.keys()], onFatal, ...(memberFile !== undefined && { memberFile }),
+      kafka, groupId, topics: [...this.messageHandlers.keys()], onFatal, ...(memberFile !== undefined && { memberFile }), ...(fetchBytes !== undefined && { fetchBytes }),
       onBatch: (batch) => this.#handle(batch),
       onJoin: (assignment) => {
         this.#joined = true;

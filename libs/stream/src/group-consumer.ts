@@ -14,7 +14,7 @@ const HEARTBEAT_MS = 500;
 const REBALANCE_MS = 10_000;
 const LONG_POLL_MS = 100;
 
-/** Most that one fetch takes of a partition: kafkajs hands out nothing new of any until all of a fetch is handled, and a megabyte can be 100,000 small records. */
+/** kafkajs hands out nothing new of any partition until all of a fetch is handled, and a megabyte can be 100,000 small records. */
 const FETCH_BYTES = 256 * 1024;
 
 /** An error code of the group's protocol. */
@@ -29,6 +29,8 @@ export interface GroupConsumerParameters {
   topics: readonly string[];
   /** See MemberFile. */
   memberFile?: string;
+  /** Most that one fetch takes of a partition, bytes. Default 256 KiB. */
+  fetchBytes?: number;
   /** Batches of one partition come one at a time; those of different partitions together. What it throws is fatal: it handles its own errors. */
   onBatch(batch: GroupBatch): Promise<void>;
   /** Offsets of transaction markers and aborted records alone, which never make a batch. */
@@ -121,9 +123,9 @@ export class GroupConsumer {
   }
 
   #newConsumer(): Consumer {
-    const { kafka, groupId, onJoin, onHidden } = this.#options;
+    const { kafka, groupId, onJoin, onHidden, fetchBytes = FETCH_BYTES } = this.#options;
     const consumer = kafka.watched(kafka.role(groupId).consumer({
-      groupId, sessionTimeout: SESSION_MS, heartbeatInterval: HEARTBEAT_MS, rebalanceTimeout: REBALANCE_MS, maxWaitTimeInMs: LONG_POLL_MS, maxBytesPerPartition: FETCH_BYTES, allowAutoTopicCreation: false,
+      groupId, sessionTimeout: SESSION_MS, heartbeatInterval: HEARTBEAT_MS, rebalanceTimeout: REBALANCE_MS, maxWaitTimeInMs: LONG_POLL_MS, maxBytesPerPartition: fetchBytes, allowAutoTopicCreation: false,
     }));
     consumer.on('consumer.fetch_start', () => { this.#lastFetch = Date.now(); });
     consumer.on('consumer.group_join', ({ payload: { memberId, memberAssignment } }) => {

@@ -80,7 +80,8 @@ function app({ layout, brokers, registryUrl, logLevel }: Surroundings, folder: s
     start: (signal) => startPart({
       name,
       program: process.execPath,
-      args: ['--enable-source-maps', join(repositoryRoot, 'dist/apps', folder, 'src/main.js')],
+      // Node's own choice of the young heap grows with the load to what the gate never needs: a third more memory for no record a second.
+      args: ['--max-semi-space-size=8', '--enable-source-maps', join(repositoryRoot, 'dist/apps', folder, 'src/main.js')],
       cwd: layout.home,
       env: {
         ATTESTREAM_KAFKA_BROKERS: brokers,
