@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { lines, startTestBroker, until, type TestBroker } from '../test/broker.js';
-import { connectKafka, ensureTopics, EventProducer, ExactlyOnceProcessor, LogReader, type KafkaClient, type ProcessorEvent } from './index.js';
+import { connectKafka, ensureTopics, EventProducer, ExactlyOnceProcessor, LogReader, repairAfterStart, type KafkaClient, type ProcessorEvent } from './index.js';
 
 const PARTITIONS = 3;
 /** A stop is to take less, also while a broker is away. */
@@ -90,8 +90,13 @@ it.each(['killed', 'frozen'] as const)('a stop takes no longer while the broker 
   if (how === 'killed') await broker.kill();
   else broker.freeze();
   const took = await stop(processor);
-  if (how === 'killed') await broker.start();
-  else broker.thaw();
+  if (how === 'killed') {
+    await broker.start();
+    // As at every start of an embedded node: a killed one may have forgotten a marker.
+    await repairAfterStart(kafka, () => undefined);
+  } else {
+    broker.thaw();
+  }
   expect(took).toBeLessThan(STOP_MS);
   // A broker that does not answer leaves open what was under way, and the log says so.
   if (how === 'frozen') expect(warnings.filter((line) => line.startsWith('group frozen'))).not.toEqual([]);
