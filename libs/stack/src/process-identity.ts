@@ -7,7 +7,7 @@ export interface ProcessIdentity {
   readonly startTicks: string;
 }
 
-/** Who runs under this pid now; undefined when nobody does, or only a zombie. */
+/** Who runs under this pid now; undefined when nobody does, or only a zombie that holds nothing any more. */
 export function identityOf(pid: number): ProcessIdentity | undefined {
   const stat = readStat(pid);
   return stat && { pid, startTicks: stat.startTicks };
@@ -31,6 +31,9 @@ function readStat(pid: number): { group: number; startTicks: string } | undefine
   }
   // The name, field 2, is in parentheses and may hold blanks and parentheses itself.
   const [state, , group, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const threads = Number(fields[14]);
   const startTicks = fields[16];
-  return state === 'Z' || group === undefined || startTicks === undefined ? undefined : { group: Number(group), startTicks };
+  // Its first thread may be a zombie while the others still end: until the last one has, ports and files are held.
+  const gone = state === 'Z' && threads <= 1;
+  return gone || group === undefined || startTicks === undefined ? undefined : { group: Number(group), startTicks };
 }
