@@ -7,6 +7,24 @@ export interface ReachabilityEvents {
   onRecovery?(seconds: number): void;
 }
 
+/** How to reach one node, for all ways of asking it. */
+export interface NodeParameters {
+  /** Root, such as https://127.0.0.1:17405. */
+  readonly url: string;
+  readonly ca: string;
+  /** Value of the header `authorization`. */
+  readonly authorization: string;
+  readonly connections: number;
+  readonly timeoutMs: number;
+  readonly retrySeconds: number;
+  readonly reachability: Reachability;
+  readonly signal?: AbortSignal;
+}
+
+/** Pauses between attempts double from the one to the other. */
+export const FIRST_RETRY_MS = 50;
+export const LONGEST_RETRY_MS = 2_000;
+
 /** Whether Icinga2 answers, as told by whoever asked it last. */
 export class Reachability {
   private outageSince: number | undefined;

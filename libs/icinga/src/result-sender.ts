@@ -1,7 +1,7 @@
 import { refused, textOf, unreachable } from './errors.js';
 import type { Answer } from './answer-reader.js';
 import { PipelinedConnection } from './pipelined-connection.js';
-import type { Reachability } from './reachability.js';
+import { FIRST_RETRY_MS, LONGEST_RETRY_MS, type NodeParameters } from './reachability.js';
 import type { CheckResult, Submission } from './types.js';
 
 /**
@@ -9,21 +9,6 @@ import type { CheckResult, Submission } from './types.js';
  * beyond this nothing is gained.
  */
 const DEPTH = 32;
-const FIRST_RETRY_MS = 50;
-const LONGEST_RETRY_MS = 2_000;
-
-export interface ResultSenderParameters {
-  /** Root, such as https://127.0.0.1:17405. */
-  readonly url: string;
-  readonly ca: string;
-  /** Value of the header `authorization`. */
-  readonly authorization: string;
-  readonly connections: number;
-  readonly timeoutMs: number;
-  readonly retrySeconds: number;
-  readonly reachability: Reachability;
-  readonly signal?: AbortSignal;
-}
 
 interface Pending {
   readonly host: string;
@@ -54,7 +39,7 @@ export class ResultSender {
   private closed = false;
   private readonly onAbort = (): void => this.dropAborted();
 
-  constructor(private readonly parameters: ResultSenderParameters) {
+  constructor(private readonly parameters: NodeParameters) {
     const { hostname, port, host } = new URL(parameters.url);
     this.host = hostname.replace(/^\[(.*)\]$/, '$1');
     this.port = Number(port || 443);

@@ -4,29 +4,13 @@ import { isAtsError } from '#libs/errors';
 import type { Answer } from './answer-reader.js';
 import { textOf, unreachable } from './errors.js';
 import { KEEP_ALIVE_MS } from './pipelined-connection.js';
-import type { Reachability } from './reachability.js';
-
-const FIRST_RETRY_MS = 50;
-const LONGEST_RETRY_MS = 2_000;
-
-export interface TransportParameters {
-  /** Root, such as https://127.0.0.1:17405. */
-  readonly url: string;
-  readonly ca: string;
-  /** Value of the header `authorization`. */
-  readonly authorization: string;
-  readonly connections: number;
-  readonly timeoutMs: number;
-  readonly retrySeconds: number;
-  readonly reachability: Reachability;
-  readonly signal?: AbortSignal;
-}
+import { FIRST_RETRY_MS, LONGEST_RETRY_MS, type NodeParameters } from './reachability.js';
 
 /** HTTPS to one node over a bounded pool; goes on through restarts and reloads. */
 export class Transport {
   private readonly pool: Pool;
 
-  constructor(private readonly options: TransportParameters) {
+  constructor(private readonly options: NodeParameters) {
     const { url, ca, connections, timeoutMs } = options;
     this.pool = new Pool(url, {
       connections,
