@@ -41,6 +41,12 @@ export interface GroupConsumerParameters {
   onFatal(error: AtsError): void;
 }
 
+/** One of kafkajs's consumers, and its membership from one join to the next. What a former consumer still says is of that one. */
+interface Member {
+  readonly consumer: Consumer;
+  tenure: Tenure | undefined;
+}
+
 /** A member of a consumer group that commits nothing by itself. Waits for the broker at the start, outlasts its outages, and tells when it can't go on. */
 export class GroupConsumer {
   readonly #options: GroupConsumerParameters;
@@ -49,7 +55,6 @@ export class GroupConsumer {
   readonly #tails = new Map<string, Promise<void>>();
   readonly #stop = new AbortController();
   #consumer: Consumer | undefined;
-  #tenure: Tenure | undefined;
   #watchdog: NodeJS.Timeout | undefined;
   #firstJoin: (() => void) | undefined;
   #generation = 0;
@@ -80,7 +85,8 @@ export class GroupConsumer {
   async #run(): Promise<void> {
     const { kafka, groupId, topics } = this.#options;
     for (let attempt = 0; !this.#stop.signal.aborted; attempt++) {
-      const consumer = this.#newConsumer();
+      const member = this.#newMember();
+      const { consumer } = member;
       try {
         await consumer.connect();
         await consumer.subscribe({ topics: [...topics], fromBeginning: true });
@@ -97,7 +103,7 @@ export class GroupConsumer {
       this.#consumer = consumer;
       await consumer.run({
         autoCommit: false, eachBatchAutoResolve: false, partitionsConsumedConcurrently: 16,
-        eachBatch: (payload) => this.#inTurn(payload),
+        eachBatch: (payload) => this.#inTurn(payload, member),
       });
       return;
     }
@@ -122,22 +128,23 @@ export class GroupConsumer {
     }
   }
 
-  #newConsumer(): Consumer {
+  #newMember(): Member {
     const { kafka, groupId, onJoin, onHidden, fetchBytes = FETCH_BYTES } = this.#options;
     const consumer = kafka.watched(kafka.role(groupId).consumer({
       groupId, sessionTimeout: SESSION_MS, heartbeatInterval: HEARTBEAT_MS, rebalanceTimeout: REBALANCE_MS, maxWaitTimeInMs: LONG_POLL_MS, maxBytesPerPartition: fetchBytes, allowAutoTopicCreation: false,
     }));
+    const member: Member = { consumer, tenure: undefined };
     consumer.on('consumer.fetch_start', () => { this.#lastFetch = Date.now(); });
     consumer.on('consumer.group_join', ({ payload: { memberId, memberAssignment } }) => {
       this.#generation++;
-      this.#tenure?.end();
-      this.#tenure = new Tenure(consumer, this.#stop.signal);
+      member.tenure?.end();
+      member.tenure = new Tenure(consumer, this.#stop.signal);
       this.#memberFile.write(memberId);
-      onJoin(new Map(Object.entries(memberAssignment)), memberId, this.#tenure);
+      onJoin(new Map(Object.entries(memberAssignment)), memberId, member.tenure);
       this.#firstJoin?.();
     });
-    consumer.on('consumer.heartbeat', () => this.#tenure?.answered());
-    for (const end of ['consumer.rebalancing', 'consumer.stop'] as const) consumer.on(end, () => this.#tenure?.end());
+    consumer.on('consumer.heartbeat', () => member.tenure?.answered());
+    for (const end of ['consumer.rebalancing', 'consumer.stop'] as const) consumer.on(end, () => member.tenure?.end());
     consumer.on('consumer.end_batch_process', ({ payload }) => {
       const first = payload.firstOffset as string | null;
       if (payload.batchSize === 0 && first !== null) onHidden?.(payload.topic, payload.partition, BigInt(first), BigInt(payload.lastOffset));
@@ -149,20 +156,23 @@ export class GroupConsumer {
       if (isPassing(payload.error)) this.#run().catch((error: unknown) => this.#fail(`group ${groupId}: ${describe(error)}`, error));
       else this.#fail(`group ${groupId}: ${describe(payload.error)}`, payload.error);
     });
-    return consumer;
+    return member;
   }
 
   /** kafkajs may hand out a partition again, after a rebalance, while an earlier batch of it is still being handled. */
-  async #inTurn(payload: EachBatchPayload): Promise<void> {
+  async #inTurn(payload: EachBatchPayload, member: Member): Promise<void> {
     const place = `${payload.batch.topic}/${payload.batch.partition}`;
-    const turn = (this.#tails.get(place) ?? Promise.resolve()).then(() => this.#handle(payload));
+    const turn = (this.#tails.get(place) ?? Promise.resolve()).then(() => this.#handle(payload, member));
     this.#tails.set(place, turn.catch(() => undefined));
     await turn;
   }
 
-  async #handle(payload: EachBatchPayload): Promise<void> {
+  async #handle(payload: EachBatchPayload, member: Member): Promise<void> {
     const generation = this.#generation;
-    const tenure = this.#tenure!;
+    const tenure = member.tenure!;
+    // A join that failed in a rebalance which the coordinator has forgotten, since it was killed: kafkajs goes on fetching, and the coordinator is content.
+    // Nobody would take what is fetched; an error of the protocol makes it join again.
+    if (!tenure.holds && payload.isRunning() && !this.#stop.signal.aborted) throw protocolError(REBALANCE_IN_PROGRESS);
     tenure.beatBy(() => payload.heartbeat());
     if (tenure.isSilent) {
       await payload.heartbeat();

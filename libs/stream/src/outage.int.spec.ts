@@ -1,4 +1,6 @@
+import { createRequire } from 'node:module';
 import { lines, startTestBroker, until, type TestBroker } from '../test/broker.js';
+import { protocolError } from './kafkajs.js';
 import { connectKafka, ensureTopics, EventProducer, ExactlyOnceProcessor, LogReader, type ProcessorEvent } from './index.js';
 
 let broker: TestBroker;
@@ -75,3 +77,47 @@ it('whoever starts before the broker waits for it', async () => {
   await reader.close();
   kafka.close();
 }, 240_000);
+
+it('a member whose join failed in a rebalance that the coordinator has forgotten joins again', async () => {
+  const kafka = connectKafka({ brokers: broker.brokers, clientId: 'forgotten', log: lines() });
+  await ensureTopics(kafka, { forgotten: { partitions: 1, config: {} }, remembered: { partitions: 1, config: {} } });
+  let joins = 0;
+  const processor = new ExactlyOnceProcessor<null>({
+    kafka, groupId: 'forgotten', topics: ['forgotten'], transactionalIdPrefix: 'forgotten',
+    open: async () => null,
+    process: async (_, records) => ({ output: records.map(({ value }) => ({ topic: 'remembered', partition: 0, key: null, value: value!, headers: {} })), committed: () => undefined }),
+    onFatal: (error) => { throw error; },
+    onEvent: ({ kind }) => { if (kind === 'joined') joins++; },
+  });
+  const producer = new EventProducer(kafka);
+  const send = (value: string) => producer.send([{ topic: 'forgotten', key: null, value: Buffer.from(value), headers: {} }]);
+  const reader = new LogReader(kafka);
+  const arrived = async (count: bigint) => (await reader.committed('forgotten', 'forgotten', 0)) === count;
+  await processor.start();
+  await send('before');
+  await until('the first record', () => arrived(1n));
+  // The coordinator says rebalance, is killed, and what takes its place knows the group as it was: the join is the one thing that fails.
+  const joined = joins;
+  const failed = { heartbeat: failOnce('heartbeat', protocolError(27)), joinGroup: failOnce('joinGroup', connectionClosed('the connection ended')) };
+  await until('the join that fails', () => failed.heartbeat.done && failed.joinGroup.done);
+  await send('after');
+  await until('the record after it', () => arrived(2n));
+  expect(joins).toBe(joined + 1);
+  await Promise.all([processor.stop(), producer.close(), reader.close()]);
+  kafka.close();
+}, 120_000);
+
+const connectionClosed = (message: string): Error => new (createRequire(import.meta.url)('kafkajs').KafkaJSConnectionClosedError as new (message: string) => Error)(message);
+
+/** Lets the next request of this kind fail, of whichever client of this process. */
+function failOnce(request: 'heartbeat' | 'joinGroup', error: Error): { done: boolean } {
+  const { prototype } = createRequire(import.meta.url)('kafkajs/src/broker/index.js') as { prototype: Record<typeof request, () => Promise<unknown>> };
+  const whole = prototype[request];
+  const once = { done: false };
+  prototype[request] = async () => {
+    prototype[request] = whole;
+    once.done = true;
+    throw error;
+  };
+  return once;
+}
