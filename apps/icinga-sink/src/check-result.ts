@@ -36,9 +36,8 @@ const STREAM = /^[a-z0-9][a-z0-9._-]{0,30}$/;
  */
 export function checkResultOf(event: EventOf<'telemetry.verified'>, { freshnessSeconds, now }: CheckResultOptions): ServiceCheckResult | null {
   const { pseudonym, stream, epoch, policyFamily, state, source, registryBlock, parameterVersion, windowEnd, late } = event;
-  for (const [name, id] of [['stream', stream], ['policyFamily', policyFamily]] as const) {
-    if (!STREAM.test(id)) throw new AtsError('ATS_EVENT_MALFORMED', `${name} ${JSON.stringify(id.slice(0, 60))} is no id`);
-  }
+  requireId('stream', stream);
+  requireId('policyFamily', policyFamily);
   if (late) return null;
   const exitStatus = EXIT_STATUS[state];
   return {
@@ -58,4 +57,8 @@ export function checkResultOf(event: EventOf<'telemetry.verified'>, { freshnessS
       freshUntil: Math.min(source.timestamp, now) + freshnessSeconds * 1_000,
     },
   };
+}
+
+function requireId(name: string, id: string): void {
+  if (!STREAM.test(id)) throw new AtsError('ATS_EVENT_MALFORMED', `${name} ${JSON.stringify(id.slice(0, 60))} is no id`);
 }

@@ -16,14 +16,15 @@ export class ServiceStates {
   constructor(private readonly objects: Pick<ObjectRegistry, 'submit'>) {}
 
   /** Submits a result unless a newer one is there. Resolves when Icinga2 has accepted it; throws what the client throws, and remembers nothing then. */
-  async offer(result: ServiceCheckResult, signal: AbortSignal): Promise<Outcome> {
+  offer(result: ServiceCheckResult, signal: AbortSignal): Promise<Outcome> {
     const key = keyOf(result);
-    return await this.inTurn(key, async () => {
-      if (this.supersedes(key, result)) return 'superseded';
-      const outcome = await this.objects.submit(result.host, result.service, result.result, signal);
-      // Of a partition that was lost meanwhile, another sink knows better.
-      if (!signal.aborted) this.newest.set(key, result);
-      return outcome;
+    return this.inTurn<Outcome>(key, () => {
+      if (this.supersedes(key, result)) return SUPERSEDED;
+      return this.objects.submit(result.host, result.service, result.result, signal).then((outcome) => {
+        // Of a partition that was lost meanwhile, another sink knows better.
+        if (!signal.aborted) this.newest.set(key, result);
+        return outcome;
+      });
     });
   }
 
@@ -51,16 +52,18 @@ export class ServiceStates {
     return (this.newest.get(key)?.epoch ?? -1) >= epoch;
   }
 
-  private async inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
+  private inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
     const before = this.tails.get(key);
     const turn = before === undefined ? work() : before.then(work);
     // The one behind goes on whatever becomes of this one, which reports to its own caller.
     const forget = (): void => { if (this.tails.get(key) === tail) this.tails.delete(key); };
     const tail = turn.then(forget, forget);
     this.tails.set(key, tail);
-    return await turn;
+    return turn;
   }
 }
+
+const SUPERSEDED = Promise.resolve('superseded' as const);
 
 function keyOf({ host, service }: ServiceCheckResult): string {
   return `${host}!${service}`;

@@ -27,6 +27,7 @@ const CLOSES = /^connection:[ \t]*close[ \t]*$/im;
  */
 export class AnswerReader {
   private text = '';
+  private head: Head | undefined;
 
   /**
    * The answers that are complete now.
@@ -42,29 +43,49 @@ export class AnswerReader {
         incompleteWithin(LONGEST_HEAD, text.length - at);
         break;
       }
-      const head = text.slice(at, headEnd).replaceAll('\r\n', '\n');
-      const status = STATUS_LINE.exec(head)?.[1];
-      const body = status === undefined ? undefined : bodyAt(text, headEnd + HEAD_END.length, head);
-      if (body === undefined) throw new Error(`not HTTP/1.1 with a content-length or in chunks: ${head.slice(0, 80)}`);
+      const head = this.headOf(text.slice(at, headEnd));
+      const body = bodyAt(text, headEnd + HEAD_END.length, head);
       if (body === INCOMPLETE) break;
-      answers.push({ status: Number(status), body: toUtf8(body.text), last: CLOSES.test(head) });
+      answers.push({ status: head.status, body: toUtf8(body.text), last: head.last });
       at = body.end;
     }
     this.text = at === 0 ? text : text.slice(at);
     return answers;
   }
+
+  /** Most heads are the same as the one before, to the byte. */
+  private headOf(text: string): Head {
+    if (this.head?.text !== text) this.head = parseHead(text);
+    return this.head;
+  }
+}
+
+interface Head {
+  readonly text: string;
+  readonly status: number;
+  /** Of the body in bytes, undefined when it comes in chunks. */
+  readonly length: number | undefined;
+  readonly last: boolean;
+}
+
+function parseHead(text: string): Head {
+  const lines = text.replaceAll(LINE_END, '\n');
+  const status = STATUS_LINE.exec(lines)?.[1];
+  const length = CONTENT_LENGTH.exec(lines)?.[1];
+  const encoding = TRANSFER_ENCODING.exec(lines)?.[1];
+  // One of both, or nothing says where the body ends.
+  if (status === undefined || (encoding === undefined) === (length === undefined) || (encoding !== undefined && encoding.toLowerCase() !== 'chunked')) {
+    throw new Error(`not HTTP/1.1 with a content-length or in chunks: ${lines.slice(0, 80)}`);
+  }
+  return { text, status: Number(status), length: length === undefined ? undefined : Number(length), last: CLOSES.test(lines) };
 }
 
 interface Body { readonly text: string; readonly end: number }
 const INCOMPLETE = Symbol('incomplete');
 
-/** Undefined when the head does not say where it ends. */
-function bodyAt(text: string, start: number, head: string): Body | typeof INCOMPLETE | undefined {
-  const length = CONTENT_LENGTH.exec(head)?.[1];
-  const encoding = TRANSFER_ENCODING.exec(head)?.[1];
-  if (encoding !== undefined) return encoding.toLowerCase() === 'chunked' && length === undefined ? chunksAt(text, start) : undefined;
-  if (length === undefined) return undefined;
-  const end = start + Number(length);
+function bodyAt(text: string, start: number, { length }: Head): Body | typeof INCOMPLETE {
+  if (length === undefined) return chunksAt(text, start);
+  const end = start + length;
   return text.length < end ? INCOMPLETE : { text: text.slice(start, end), end };
 }
 

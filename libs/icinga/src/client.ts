@@ -59,8 +59,8 @@ export class IcingaClient {
    * Submits a passive result. Icinga2 says the same of a service that does not exist, of one that the permission's filter leaves out, and to a
    * user without the permission.
    */
-  async processCheckResult(host: string, service: string, result: CheckResult, signal?: AbortSignal): Promise<Submission> {
-    return await this.results.send(host, service, result, signal);
+  processCheckResult(host: string, service: string, result: CheckResult, signal?: AbortSignal): Promise<Submission> {
+    return this.results.send(host, service, result, signal);
   }
 
   async status(): Promise<IcingaStatus> {

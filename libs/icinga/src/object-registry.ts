@@ -34,18 +34,20 @@ export class ObjectRegistry {
    * Submits to a service that is made when missing.
    * @throws AtsError ATS_ICINGA_REFUSED when Icinga2 denies the service right after it was made: an object of that name is not ours
    */
-  async submit(host: string, service: string, result: CheckResult, signal?: AbortSignal): Promise<'accepted' | 'expired'> {
-    const attempt = async () => {
-      if (this.services.get(`${host}!${service}`) !== true) await this.ensure(host, service);
-      return await this.client.processCheckResult(host, service, result, signal);
-    };
-    let submission = await attempt();
-    if (submission === 'unknown') {
+  submit(host: string, service: string, result: CheckResult, signal?: AbortSignal): Promise<'accepted' | 'expired'> {
+    if (this.services.get(`${host}!${service}`) !== true) return this.submitToNew(host, service, result, signal);
+    return this.client.processCheckResult(host, service, result, signal).then((submission) => {
+      if (submission !== 'unknown') return submission;
       // Someone deleted it behind our back.
       this.hosts.delete(host);
       this.services.delete(`${host}!${service}`);
-      submission = await attempt();
-    }
+      return this.submitToNew(host, service, result, signal);
+    });
+  }
+
+  private async submitToNew(host: string, service: string, result: CheckResult, signal?: AbortSignal): Promise<'accepted' | 'expired'> {
+    await this.ensure(host, service);
+    const submission = await this.client.processCheckResult(host, service, result, signal);
     if (submission === 'unknown') throw refused(`process-check-result for ${host}!${service}`, 404, 'it exists but is no service of template telemetry');
     return submission;
   }

@@ -133,3 +133,30 @@ it('completes and commits the batch under way when it is stopped, and leaves the
   expect(Date.now() - began).toBeLessThan(5000);
   await second.close();
 }, 180_000);
+
+it('a batch waits for the one before, and is left to the next run when a stop comes first', async () => {
+  const begun: string[][] = [];
+  const ends: (() => void)[] = [];
+  const { start, send, committed, events } = await app(async (batch) => {
+    begun.push(batch.records.map(text));
+    await new Promise<void>((resolve) => { ends.push(resolve); });
+  });
+  await send('a');
+  const nest = await start();
+  await until('the first batch', () => begun.length === 1);
+  await send('b');
+  // Fetched while the first is handled: longer than a long poll.
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  expect(begun).toEqual([['a']]);
+  const closed = nest.close();
+  ends[0]!();
+  await closed;
+  expect([begun, await committed()]).toEqual([[['a']], 1n]);
+  const again = await start();
+  await until('the second batch', () => begun.length === 2);
+  ends[1]!();
+  await until('the commit', async () => (await committed()) === 2n);
+  expect(begun).toEqual([['a'], ['b']]);
+  expect(events.filter(({ kind }) => kind === 'retry')).toEqual([]);
+  await again.close();
+}, 180_000);

@@ -8,7 +8,11 @@ import { describe, lasting } from './failures.js';
 import type { GroupBatch } from './group-batch.js';
 import { GroupConsumer } from './group-consumer.js';
 import { DeadLetter, RecordBatch } from './record-batch.js';
-import { backoff, pause } from './time.js';
+import { backoff, pause, within } from './time.js';
+
+/** A stop takes less than 5 s: for the batches under way, and for telling the group. */
+const DRAIN_MS = 3000;
+const LEAVE_MS = 1000;
 
 export interface KafkaBatchStrategyParameters {
   kafka: KafkaClient;
@@ -33,12 +37,15 @@ export type BatchEvent =
 /**
  * Nest's transport for consumers of whole batches: `@EventPattern('topic') handle(batch: RecordBatch)`. The group's offset is committed when the handler has
  * resolved, never before: every record is handled at least once, those of a partition in order. A record that can't be handled becomes a dead letter and the
- * partition goes on; any other error of the handler brings the batch again, after a pause, until it resolves. Heartbeats are kept meanwhile.
+ * partition goes on; any other error of the handler brings the batch again, after a pause, until it resolves. Heartbeats are kept meanwhile. Of each partition
+ * one batch is with its handler, and the next is fetched meanwhile.
  */
 export class KafkaBatchStrategy extends Server implements CustomTransportStrategy {
   /** Nest must not log and forget what a handler throws. */
   override readonly propagatesEventHandlerErrors = true;
   readonly #options: KafkaBatchStrategyParameters;
+  /** By partition: what is done with its newest batch. */
+  readonly #work = new Map<string, Promise<void>>();
   #consumer: GroupConsumer | undefined;
   #joined = false;
 
@@ -52,7 +59,7 @@ export class KafkaBatchStrategy extends Server implements CustomTransportStrateg
     const { kafka, groupId, memberFile, fetchBytes, onEvent, onFatal } = this.#options;
     this.#consumer = new GroupConsumer({
       kafka, groupId, topics: [...this.messageHandlers.keys()], onFatal, ...(memberFile !== undefined && { memberFile }), ...(fetchBytes !== undefined && { fetchBytes }),
-      onBatch: (batch) => this.#handle(batch),
+      onBatch: (batch) => this.#begin(batch),
       onJoin: (assignment) => {
         this.#joined = true;
         onEvent?.({ kind: 'joined', partitions: [...assignment].flatMap(([topic, partitions]) => partitions.map((partition) => ({ topic, partition }))) });
@@ -62,8 +69,14 @@ export class KafkaBatchStrategy extends Server implements CustomTransportStrateg
     callback();
   }
 
+  /** Completes what is under way, which its signal tells to hurry, and leaves the group: in less than 5 s, also while a broker is away. */
   async close(): Promise<void> {
-    await this.#consumer?.stop();
+    const { kafka, groupId } = this.#options;
+    this.#consumer?.halt();
+    // Heartbeats go on meanwhile: nobody else is given a partition that is worked on.
+    await within(DRAIN_MS, 'batches under way', Promise.all(this.#work.values()))
+      .catch((error: unknown) => kafka.log.warn(`group ${groupId} is left with a batch under way, which comes again: ${describe(error)}`));
+    await this.#consumer?.stop(LEAVE_MS).catch((error: unknown) => kafka.log.warn(`group ${groupId} was not told that this member leaves: ${describe(error)}`));
   }
 
   /** True once the group was joined. */
@@ -79,22 +92,48 @@ export class KafkaBatchStrategy extends Server implements CustomTransportStrateg
     return this.#consumer as T;
   }
 
-  async #handle(group: GroupBatch): Promise<void> {
+  /** Begins with a batch when the one before it is done, and returns then: kafkajs fetches the next, which waits here. */
+  async #begin(group: GroupBatch): Promise<void> {
+    const place = `${group.topic}/${group.partition}`;
+    await this.#work.get(place);
+    // An error of the group is kafkajs's to hear, and what is done later would hide it.
+    await group.heartbeat();
+    if (!group.current()) return;
+    group.resolve();
+    this.#work.set(place, this.#complete(group));
+  }
+
+  /** A batch that was not completed comes again: by the next membership, or where this one stands, from where its fetch began. */
+  async #complete(group: GroupBatch): Promise<void> {
+    let completed = false;
+    try {
+      completed = await this.#handle(group);
+    } catch (error) {
+      this.#options.onEvent?.({ kind: 'retry', topic: group.topic, partition: group.partition, attempt: 0, why: describe(error) });
+    }
+    if (completed) return;
+    await pause(backoff(0), group.tenure.signal);
+    group.tenure.seek(group, group.fetchedOffset);
+  }
+
+  /** False when it was given up, for want of the partition or for a stop. What it throws, the commit has thrown. */
+  async #handle(group: GroupBatch): Promise<boolean> {
     const { topic, partition } = group;
     const { onDeadLetter, onEvent } = this.#options;
-    const batch = new RecordBatch(topic, partition, group.records, group.signal, async (record, reason) => {
+    const signal = AbortSignal.any([group.signal, group.tenure.signal]);
+    const batch = new RecordBatch(topic, partition, group.records, signal, async (record, reason) => {
       await onDeadLetter(record, reason);
       onEvent?.({ kind: 'dead-letter', topic, partition, offset: record.offset, reason });
     }, () => group.heartbeat());
     for (let attempt = 0; !(await this.#once(batch, attempt));) {
-      if (!group.current()) return;
-      await pause(backoff(attempt++), group.signal);
-      if (!group.current()) return;
+      if (!group.current()) return false;
+      await pause(backoff(attempt++), signal);
+      if (!group.current()) return false;
     }
-    if (!group.owned()) return;
+    if (!group.owned()) return false;
     await group.commit();
-    group.resolve();
     onEvent?.({ kind: 'committed', topic, partition, records: group.records.length, next: group.end });
+    return true;
   }
 
   /** False when the batch must come again. */
