@@ -1,92 +1,153 @@
-import { epochOf, isRowOf, Places, release, ROW_WORDS, type Columns, type Key } from './seen-nullifiers-columns.js';
+import { AtsError } from '#libs/errors';
+import { keyBytesOf, Places, seenOf, type Key, type Seen } from './seen-nullifiers-entry.js';
+import { Part } from './seen-nullifiers-part.js';
+import { RowPages } from './seen-nullifiers-pages.js';
 import type { Young } from './seen-nullifiers-young.js';
 
-/** From this size on a part has 2^16 buckets, and the bucket is half of the head. */
-const MANY = 2 ** 17;
+/** Of a part; fewer than 2^16, so that a row names its place in 16 bits. */
+export const MOST_SETTLED = 60_000;
 const BUCKET_ENTRIES = 8;
+/** From so many bits of a head on that a bucket tells, a row keeps the last 16 alone. */
+const TOLD = 16;
+/** A part whose share of dead entries is above this is thin. */
+const DEAD_SHARE = 1 / 8;
+
+/** Which keys a shard has: those whose heads begin with these bits. */
+export interface Range { readonly depth: number; readonly prefix: number }
+
+/** Used again and again: what is only needed while parts are joined would otherwise gather until the next garbage collection. */
+const scratch = { heads: new Uint32Array(2 ** 17), places: new Int32Array(2 ** 17), next: new Uint32Array(2 ** TOLD + 1), numbers: new Int32Array(2 ** 17), counts: new Uint32Array(2 ** 16) };
+const UNKNOWN = -1;
+const DEAD = -2;
 
 /**
- * Entries that do not change any more, grouped by the high bits of their heads: the group is found by a directory, and a large part keeps only the
- * low half of the heads. No slot is empty. Entries with the same key stay in the order they came.
+ * A shard's entries that do not change any more, grouped by the bits of their heads that follow the shard's. The group is found by a directory. No slot
+ * is empty. Entries with the same key stay in the order they came.
  */
-export class Settled implements Columns {
-  /** Highest epoch of an entry: when it is below the floor, the part is let go as a whole. */
-  readonly newest: number;
-
+export class Settled extends Part {
   private constructor(
-    readonly length: number,
+    private readonly range: Range,
     private readonly bits: number,
     /** Where each bucket begins, and the end. */
-    private readonly starts: Uint32Array,
-    private readonly heads: Uint16Array | Uint32Array,
-    readonly rows: Uint32Array,
-    readonly placeOf: Uint16Array | Uint32Array,
-    readonly epochs: Float64Array,
-    readonly highs: Uint32Array,
+    private readonly starts: Uint16Array,
+    readonly rows: RowPages,
+    readonly epochs: Int32Array | Float64Array,
+    readonly highs: Uint8Array | Uint32Array,
+    /** With the floor above this epoch, many of the entries are dead. */
+    readonly thinBelow: number,
   ) {
-    this.newest = epochs.reduce((highest, epoch) => Math.max(highest, epoch), -Infinity);
+    super();
   }
 
-  /** The live entries of all, oldest part first. Null when none is. */
-  static of(parts: readonly (Settled | Young)[], floor: number): Settled | null {
+  get length(): number { return this.rows.length; }
+
+  /** The live entries of all that are in the range, oldest part first. Null when none is. */
+  static of(parts: readonly (Settled | Young)[], floor: number, { depth, prefix }: Range): Settled | null {
+    const { heads, places: placeOf, next, numbers, counts } = scratch;
+    const most = parts.reduce((sum, part) => sum + part.length, 0);
+    const bits = bitsFor(most, depth);
     const places = new Places();
-    const numbers = parts.map(({ epochs, highs }) => Int32Array.from(epochs, (epoch, n) => (epoch < floor ? -1 : places.numberOf(epoch, highs[n]!))));
-    let length = 0;
-    parts.forEach(({ placeOf, length: count }, p) => { for (let i = 0; i < count; i++) if (numbers[p]![placeOf[i]!]! >= 0) length++; });
+    next.fill(0, 0, 2 ** bits + 1);
+    counts.fill(0);
+    let at = 0;
+    for (const part of parts) {
+      part.read(heads, placeOf, at);
+      numbers.fill(UNKNOWN, 0, part.epochs.length);
+      for (const end = at + part.length; at < end; at++) {
+        const [head, old] = [heads[at]!, placeOf[at]!];
+        let place = depth > 0 && head >>> (32 - depth) !== prefix ? DEAD : numbers[old]!;
+        if (place === UNKNOWN) {
+          const epoch = part.epochs[old]!;
+          numbers[old] = place = epoch < floor ? DEAD : places.numberOf(epoch, part.highs[old]!);
+        }
+        placeOf[at] = place;
+        if (place < 0) continue;
+        counts[place]!++;
+        next[bucketOf(head, depth, bits) + 1]!++;
+      }
+    }
+    for (let bucket = 0; bucket < 2 ** bits; bucket++) next[bucket + 1]! += next[bucket]!;
+    const length = next[2 ** bits]!;
     if (length === 0) return null;
+    if (length >= 2 ** 16) throw new AtsError('ATS_INTERNAL', `${length} nullifiers begin with the same ${depth} bits`);
 
-    const bits = length >= MANY ? 16 : Math.max(1, Math.floor(Math.log2(length / BUCKET_ENTRIES)));
-    const starts = new Uint32Array(2 ** bits + 1);
-    parts.forEach((part, p) => eachHead(part, (head, i) => { if (numbers[p]![part.placeOf[i]!]! >= 0) starts[(head >>> (32 - bits)) + 1]!++; }));
-    for (let bucket = 0; bucket < starts.length - 1; bucket++) starts[bucket + 1]! += starts[bucket]!;
-
-    const heads = bits === 16 ? new Uint16Array(length) : new Uint32Array(length);
-    const rows = new Uint32Array(length * ROW_WORDS);
-    const placeOf = places.count > 2 ** 16 ? new Uint32Array(length) : new Uint16Array(length);
-    const next = starts.slice(0, -1);
-    parts.forEach((part, p) => eachHead(part, (head, i) => {
-      const place = numbers[p]![part.placeOf[i]!]!;
-      if (place < 0) return;
-      const to = next[head >>> (32 - bits)]!++;
-      heads[to] = head;
-      for (let word = 0; word < ROW_WORDS; word++) rows[to * ROW_WORDS + word] = part.rows[i * ROW_WORDS + word]!;
-      placeOf[to] = place;
-    }));
-    return new Settled(length, bits, starts, heads, rows, placeOf, Float64Array.from(places.epochs), Uint32Array.from(places.highs));
+    const starts = Uint16Array.from(next.subarray(0, 2 ** bits + 1));
+    const rows = new RowPages(length, depth + bits >= TOLD);
+    at = 0;
+    for (const part of parts) {
+      for (let i = 0; i < part.length; i++, at++) {
+        const place = placeOf[at]!;
+        if (place < 0) continue;
+        const head = heads[at]!;
+        const to = next[bucketOf(head, depth, bits)]!++;
+        part.copyTo(rows, i, to, head, place);
+      }
+    }
+    const epochs = places.epochs.every((epoch) => epoch === (epoch | 0)) ? Int32Array.from(places.epochs) : Float64Array.from(places.epochs);
+    const highs = places.highs.every((high) => high < 2 ** 8) ? Uint8Array.from(places.highs) : Uint32Array.from(places.highs);
+    return new Settled({ depth, prefix }, bits, starts, rows, epochs, highs, thinBelow(epochs, counts, length));
   }
 
   get bytes(): number {
-    return [this.starts, this.heads, this.rows, this.placeOf, this.epochs, this.highs].reduce((sum, { byteLength }) => sum + byteLength, 0);
-  }
-
-  /** Gives the memory back at once. Nobody may use this part any more. */
-  free(): void {
-    release(this.starts, this.heads, this.rows, this.placeOf, this.epochs, this.highs);
+    return this.columns().reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 
   /** The newest entry with this key whose epoch is at least the floor; -1 when there is none. */
   find(key: Key, floor: number): number {
-    const { starts, heads, bits } = this;
-    const bucket = key.head >>> (32 - bits);
-    const head = bits === 16 ? key.head & 0xffff : key.head;
+    this.assertThere();
+    const { starts, rows, bits, range: { depth } } = this;
+    const bucket = bucketOf(key.head, depth, bits);
     const first = starts[bucket]!;
     for (let i = starts[bucket + 1]! - 1; i >= first; i--) {
-      if (heads[i] === head && isRowOf(this, i, key) && epochOf(this, i) >= floor) return i;
+      if (rows.isOf(i, key) && this.epochOf(i) >= floor) return i;
     }
     return -1;
   }
 
-  /** Every entry's whole head. */
-  eachHead(visit: (head: number, i: number) => void): void {
-    const { starts, heads, bits } = this;
-    if (bits < 16) return heads.forEach(visit);
-    for (let bucket = 0; bucket < starts.length - 1; bucket++) {
-      for (let i = starts[bucket]!; i < starts[bucket + 1]!; i++) visit(((bucket << 16) | heads[i]!) >>> 0, i);
+  epochOf(i: number): number {
+    return this.epochs[this.rows.placeOf(i)]!;
+  }
+
+  seen(i: number): Seen {
+    const place = this.rows.placeOf(i);
+    return seenOf(this.rows.rowOf(i), this.epochs[place]!, this.highs[place]!);
+  }
+
+  keyBytes(i: number, head: number): Buffer {
+    return keyBytesOf(this.rows.rowOf(i), head);
+  }
+
+  copyTo(target: RowPages, i: number, to: number, head: number, place: number): void {
+    this.rows.copyTo(target, i, to, head, place);
+  }
+
+  /** Writes every entry's whole head and its place, from a position on. */
+  read(heads: Uint32Array, places: Int32Array, at: number): void {
+    this.assertThere();
+    const { starts, rows, bits, range: { depth, prefix } } = this;
+    for (let bucket = 0; bucket < 2 ** bits; bucket++) {
+      const told = (prefix * 2 ** bits + bucket) * 2 ** (32 - depth - bits);
+      rows.read(starts[bucket]!, starts[bucket + 1]!, told, heads, places, at);
     }
+  }
+
+  protected columns(): readonly NodeJS.TypedArray[] {
+    return [this.starts, this.epochs, this.highs, ...this.rows.pages];
   }
 }
 
-function eachHead(part: Settled | Young, visit: (head: number, i: number) => void): void {
-  if (part instanceof Settled) return part.eachHead(visit);
-  for (let i = 0; i < part.length; i++) visit(part.heads[i]!, i);
+/** Of the directory: buckets of 8 to 16, or of fewer where that makes the rows shorter by more. */
+function bitsFor(most: number, depth: number): number {
+  const bits = Math.max(1, Math.floor(Math.log2(most / BUCKET_ENTRIES)));
+  return depth + bits < TOLD && 2 ** (TOLD - depth) <= most ? TOLD - depth : bits;
+}
+
+function bucketOf(head: number, depth: number, bits: number): number {
+  return (head << depth) >>> (32 - bits);
+}
+
+function thinBelow(epochs: Int32Array | Float64Array, counts: Uint32Array, length: number): number {
+  const places = Array.from(epochs, (_, place) => place).sort((a, b) => epochs[a]! - epochs[b]!);
+  let dead = 0;
+  return epochs[places.find((place) => (dead += counts[place]!) > length * DEAD_SHARE)!]!;
 }

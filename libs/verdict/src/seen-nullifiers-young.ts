@@ -1,73 +1,123 @@
-import { epochOf, highOf, isRowOf, Places, release, ROW_WORDS, writeRow, type Columns, type Key, type Seen } from './seen-nullifiers-columns.js';
+import { highOf, keyBytesOf, Places, ROW_WORDS, seenOf, writeRow, type Key, type Seen } from './seen-nullifiers-entry.js';
+import type { RowPages } from './seen-nullifiers-pages.js';
+import { Part } from './seen-nullifiers-part.js';
 
-/** Positions are 16-bit in the index, and 0 is an empty slot. */
+/** Positions are 16-bit in the chains, and 0 is none. */
 export const MOST_YOUNG = 2 ** 16 - 1;
 
-/** The newest entries in the order they came, with an open-addressing index that is at most half full. Only ever appended to, so that versions share it. */
-export class Young implements Columns {
-  readonly heads: Uint32Array;
-  readonly rows: Uint32Array;
-  readonly placeOf: Uint16Array;
+/** A place of the JavaScript heap: two numbers, an entry of a map, a link. */
+const PLACE_BYTES = 64;
+
+/** The newest entries in the order they came, chained by the low bits of their heads. Only ever appended to, so that versions share it: each sees its first entries. */
+export class Young extends Part {
   length = 0;
-  #places = new Places();
-  /** Position + 1 of an entry, by the low bits of its head. */
-  readonly #index: Uint16Array;
+  readonly #heads: Uint32Array;
+  readonly #rows: Uint32Array;
+  readonly #placeOf: Uint16Array;
+  readonly #places = new Places();
+  /** Which addition to the whole memory each entry was. */
+  readonly #additions: Float64Array;
+  /** Position + 1 of the newest entry with these bits, and of the one before it. */
+  readonly #newest: Uint16Array;
+  readonly #before: Uint16Array;
 
   constructor(readonly capacity: number) {
-    this.heads = new Uint32Array(capacity);
-    this.rows = new Uint32Array(capacity * ROW_WORDS);
-    this.placeOf = new Uint16Array(capacity);
-    this.#index = new Uint16Array(2 ** Math.ceil(Math.log2(2 * capacity + 1)));
+    super();
+    this.#heads = new Uint32Array(capacity);
+    this.#rows = new Uint32Array(capacity * ROW_WORDS);
+    this.#placeOf = new Uint16Array(capacity);
+    this.#additions = new Float64Array(capacity);
+    this.#newest = new Uint16Array(2 ** Math.floor(Math.log2(capacity)));
+    this.#before = new Uint16Array(capacity);
   }
 
   get epochs(): number[] { return this.#places.epochs; }
   get highs(): number[] { return this.#places.highs; }
 
   get bytes(): number {
-    return this.heads.byteLength + this.rows.byteLength + this.placeOf.byteLength + this.#index.byteLength + 16 * this.#places.count;
+    return this.columns().reduce((sum, { byteLength }) => sum + byteLength, PLACE_BYTES * this.#places.count);
   }
 
   /** Not beyond the capacity. */
-  append(key: Key, seen: Seen): void {
+  append(key: Key, seen: Seen, addition: number): void {
     const i = this.length++;
-    writeRow(this, i, key, seen);
-    this.placeOf[i] = this.#places.numberOf(seen.epoch, highOf(seen.offset));
-    this.#enter(i, key.head);
+    writeRow(this.#rows, i * ROW_WORDS, key, seen);
+    this.#placeOf[i] = this.#places.numberOf(seen.epoch, highOf(seen.offset));
+    this.#enter(i, key.head, addition);
+  }
+
+  /** How many entries a version has that was given so many additions: all but in an older one. */
+  lengthAt(additions: number): number {
+    let [low, high] = [0, this.length];
+    if (high === 0 || this.#additions[high - 1]! < additions) return high;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#additions[middle]! < additions) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   /** The newest of the first `length` entries with this key whose epoch is at least the floor; -1 when there is none. */
   find(key: Key, length: number, floor: number): number {
-    const mask = this.#index.length - 1;
-    let found = -1;
-    for (let slot = key.head & mask; this.#index[slot] !== 0; slot = (slot + 1) & mask) {
-      const i = this.#index[slot]! - 1;
-      if (i < length && i > found && this.heads[i] === key.head && isRowOf(this, i, key) && epochOf(this, i) >= floor) found = i;
+    this.assertThere();
+    for (let i = this.#newest[key.head & (this.#newest.length - 1)]! - 1; i >= 0; i = this.#before[i]! - 1) {
+      if (i < length && this.#isOf(i, key) && this.epochOf(i) >= floor) return i;
     }
-    return found;
+    return -1;
   }
 
   /** The first entries of this one, to be followed by others. */
   copy(length: number): Young {
+    this.assertThere();
     const copy = new Young(this.capacity);
-    copy.rows.set(this.rows.subarray(0, length * ROW_WORDS));
+    copy.#rows.set(this.#rows.subarray(0, length * ROW_WORDS));
     for (let i = 0; i < length; i++) {
-      copy.placeOf[i] = copy.#places.numberOf(epochOf(this, i), this.highs[this.placeOf[i]!]!);
-      copy.#enter(i, this.heads[i]!);
+      copy.#placeOf[i] = copy.#places.numberOf(this.epochOf(i), this.highs[this.#placeOf[i]!]!);
+      copy.#enter(i, this.#heads[i]!, this.#additions[i]!);
     }
     copy.length = length;
     return copy;
   }
 
-  /** Gives the memory back at once. Nobody may use this part any more. */
-  free(): void {
-    release(this.heads, this.rows, this.placeOf, this.#index);
+  epochOf(i: number): number {
+    return this.epochs[this.#placeOf[i]!]!;
   }
 
-  #enter(i: number, head: number): void {
-    const mask = this.#index.length - 1;
-    let slot = head & mask;
-    while (this.#index[slot] !== 0) slot = (slot + 1) & mask;
-    this.#index[slot] = i + 1;
-    this.heads[i] = head;
+  seen(i: number): Seen {
+    const place = this.#placeOf[i]!;
+    return seenOf(this.#rows.subarray(i * ROW_WORDS, (i + 1) * ROW_WORDS), this.epochs[place]!, this.highs[place]!);
+  }
+
+  keyBytes(i: number): Buffer {
+    return keyBytesOf(this.#rows.subarray(i * ROW_WORDS, (i + 1) * ROW_WORDS), this.#heads[i]!);
+  }
+
+  copyTo(target: RowPages, i: number, to: number, head: number, place: number): void {
+    target.put(to, this.#rows, i * ROW_WORDS, head, place);
+  }
+
+  /** Writes every entry's head and its place, from a position on. */
+  read(heads: Uint32Array, places: Int32Array, at: number): void {
+    this.assertThere();
+    heads.set(this.#heads.subarray(0, this.length), at);
+    places.set(this.#placeOf.subarray(0, this.length), at);
+  }
+
+  protected columns(): readonly NodeJS.TypedArray[] {
+    return [this.#heads, this.#rows, this.#placeOf, this.#additions, this.#newest, this.#before];
+  }
+
+  #isOf(i: number, { head, b, c, d }: Key): boolean {
+    const at = i * ROW_WORDS;
+    return this.#heads[i] === head && this.#rows[at + 2] === d && this.#rows[at + 1] === c && this.#rows[at] === b;
+  }
+
+  #enter(i: number, head: number, addition: number): void {
+    const chain = head & (this.#newest.length - 1);
+    this.#heads[i] = head;
+    this.#additions[i] = addition;
+    this.#before[i] = this.#newest[chain]!;
+    this.#newest[chain] = i + 1;
   }
 }

@@ -125,13 +125,13 @@ describe('the nullifier memory', () => {
 });
 
 describe('a window of many', () => {
+  const hash = sha('');
   const drawn = (n: number) => {
     const key = Buffer.alloc(32);
     for (let at = 0; at < 32; at += 4) key.writeUInt32BE(Math.imul((n + 1) * 0x9e37_79b1, at + 0x85eb_ca6b) >>> 0, at);
     key.writeUInt32BE(n, 28);
     return key;
   };
-  const hash = sha('');
 
   it.each([100_000])('of %i takes at most 32 bytes an entry, also while it moves on, and finds every one', (many) => {
     const filling = SeenNullifiers.filling();
@@ -148,5 +148,44 @@ describe('a window of many', () => {
     for (let n = many; n < 2 * many; n += 97) expect(map.get(drawn(n))?.offset).toBe(n);
     expect(map.get(drawn(many - 1))).toBeUndefined();
     expect(map.get(drawn(2 * many))).toBeUndefined();
+  });
+
+  it('keeps versions apart that were a batch away from one another, also over many shards, and refuses one that is too old to know', () => {
+    const filling = SeenNullifiers.filling();
+    const [many, batch] = [150_000, 1000];
+    const entry = (n: number) => ({ epoch: Math.floor(n / 500), offset: n, hash });
+    for (let n = 0; n < many; n++) filling.add(drawn(n), entry(n), 0);
+    const start = filling.done();
+    const add = (map: SeenNullifiers, from: number, count: number) => {
+      for (let n = from; n < from + count; n++) map = map.with(drawn(n), entry(n), 0);
+      return map;
+    };
+    const left = add(start, many, batch);
+    const right = add(start, 10 * many, batch);
+    const has = (map: SeenNullifiers, from: number) => Array.from({ length: batch }, (_, i) => map.get(drawn(from + i))?.offset === from + i);
+    for (const [map, own, others] of [[left, many, 10 * many], [right, 10 * many, many]] as const) {
+      expect(new Set(has(map, own))).toEqual(new Set([true]));
+      expect(new Set(has(map, others))).toEqual(new Set([false]));
+    }
+    expect(new Set([...has(start, many), ...has(start, 10 * many)])).toEqual(new Set([false]));
+    // the newest of each line goes on, and its own replaced parts go
+    const [leftOn, rightOn] = [add(left, many + batch, 30_000), add(right, 10 * many + batch, 30_000)];
+    for (const map of [leftOn, rightOn]) for (let n = 0; n < many; n += 101) if (map.get(drawn(n))?.offset !== n) throw new Error(`${n} is missing`);
+    const old = Array.from({ length: 200 }, (_, n) => () => left.get(drawn(n)));
+    expect(old.filter((look) => { try { return look()?.offset === undefined; } catch { return false; } })).toEqual([]);
+    expect(() => { for (let n = 0; n < 200; n++) left.get(drawn(many + n)); }).toThrow(/^ATS_INTERNAL: .*too old/);
+    expect(() => left.with(drawn(1), entry(1), 0)).toThrow(/^ATS_INTERNAL/);
+  });
+
+  it('lets go of a window that is over while few come, and has its entries together again', () => {
+    const filling = SeenNullifiers.filling();
+    const many = 150_000;
+    for (let n = 0; n < many; n++) filling.add(drawn(n), { epoch: Math.floor(n / 500), offset: n, hash }, 0);
+    let map = filling.done();
+    for (let n = many; n < many + 5000; n++) map = map.with(drawn(n), { epoch: 1000, offset: n, hash }, 1000);
+    expect(count(map)).toBe(5000);
+    expect(map.bytes).toBeLessThan(50 * 5000);
+    for (let n = many; n < many + 5000; n++) expect(map.get(drawn(n))?.offset).toBe(n);
+    expect(map.get(drawn(many - 1))).toBeUndefined();
   });
 });
