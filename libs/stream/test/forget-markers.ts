@@ -31,14 +31,14 @@ export function forgetMarkers(dataDir: string, topic: string, partition: number,
   for (const name of files) if (/\.(snapshot|index|timeindex|txnindex)$/.test(name)) rmSync(join(dir, name));
 }
 
-/** Resolves when coordinators have logged that the last transaction of each id is complete: before that, a broker that is started writes its markers once more. */
+/** Resolves when coordinators have logged that the last transaction of each id is complete, or that the id was initialized after it: before that, a broker that is started writes its markers once more. */
 export async function untilComplete(kafka: KafkaClient, transactionalIds: readonly string[]): Promise<void> {
   const session = new LogSession(kafka, 'complete');
   try {
     for (const id of transactionalIds) {
       await until(`${id} is complete`, async () => await session.ask(`state of ${id}`, { patienceMs: 60_000 }, async (cluster) => {
         const [found] = await describeTransactions(await cluster.findGroupCoordinator({ groupId: id, coordinatorType: 1 }), [id]);
-        return found?.state.startsWith('Complete') === true;
+        return found !== undefined && /^(Complete|Empty)/.test(found.state);
       }), 120_000);
     }
   } finally {

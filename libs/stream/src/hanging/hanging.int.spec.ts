@@ -1,8 +1,9 @@
 import { forgetMarkers, untilComplete } from '../../test/forget-markers.js';
 import { startTestBroker, until, type TestBroker } from '../../test/broker.js';
+import { Transacting } from '../../test/transacting.js';
 import {
   connectKafka, ensureTopics, EventProducer, ExactlyOnceProcessor, findHangingTransactions, LogReader, repairAfterStart, repairHangingTransactions, watchTransactions,
-  type HeldBack, type KafkaClient, type ProcessorEvent,
+  type HeldBack, type KafkaClient, type ProcessorEvent, type Repair,
 } from '../index.js';
 
 const CONFIG = { 'message.timestamp.type': 'LogAppendTime', 'compression.type': 'uncompressed' };
@@ -12,6 +13,9 @@ const silent = { info: () => undefined, warn: () => undefined };
 /** Partitions of `out`; each transaction also writes to SIBLING, whose markers are never lost. */
 const PLACES = { committed: 0, aborted: 1, both: 2, alone: 3, guarded: 4 } as const;
 const SIBLING = 5;
+
+/** A single node forgets markers at about every third kill under load. Whether it does is not ours to decide: the tests before take them away. */
+const KILLS = 2;
 
 let broker: TestBroker;
 let kafka: KafkaClient;
@@ -122,7 +126,8 @@ it('the watch tells of it within 30 s', async () => {
 
 it('a producer whose commit was acknowledged writes nothing more while its transaction hangs, though it was alive all the time', async () => {
   await send('two');
-  await until('the processor refuses', () => resets().some((why) => why.includes('ATS_TRANSACTION_HANGING')), WAIT_MS);
+  // The one that was alive looks when its connection has ended, and each successor before it begins.
+  await until('the processor and its successors refuse', () => resets().filter((why) => why.includes('ATS_TRANSACTION_HANGING')).length > 2, WAIT_MS);
   expect(await reader.highWatermark('out', PLACES.guarded)).toBe(1n);
 }, 180_000);
 
@@ -144,12 +149,33 @@ it('then the producer goes on, with each input exactly once', async () => {
   expect(await values('out', PLACES.guarded)).toEqual(['one', 'two']);
 }, 180_000);
 
-it('a person may have the rest aborted, and nothing hangs after another kill of the broker', async () => {
+it('a person may have the rest aborted', async () => {
   expect((await repairHangingTransactions(kafka, { assumeAborted: true })).map(({ outcome }) => outcome)).toEqual(['aborted']);
-  await broker.kill();
-  await broker.start();
-  await repairAfterStart(kafka, () => undefined);
   expect(await hangs()).toEqual([]);
+}, 120_000);
+
+it('however often the node is killed under load, every transaction is whole, and nothing hangs once it has been started and repaired', async () => {
+  const transacting = new Transacting(kafka, 6);
+  const repairs: Repair[] = [];
+  try {
+    await transacting.begin();
+    for (let kill = 0; kill < KILLS; kill++) {
+      const before = transacting.committed;
+      await until('transactions go on', () => transacting.committed > before + 30, WAIT_MS);
+      await broker.kill();
+      await broker.start();
+      // The producers are alive all the time, and are back before it.
+      repairs.push(...(await repairAfterStart(kafka, () => undefined)));
+      expect(await hangs()).toEqual([]);
+    }
+    const before = transacting.committed;
+    await until('transactions go on', () => transacting.committed > before, WAIT_MS);
+    expect(await transacting.end()).toEqual([]);
+    // What is known of a fresh kill is enough to decide.
+    expect(repairs.filter(({ outcome }) => outcome === 'refused')).toEqual([]);
+  } finally {
+    await transacting.stop();
+  }
   expect(await values('out', PLACES.committed)).toEqual(['committed first', 'committed second']);
   expect(await values('out', PLACES.both)).toEqual([]);
-}, 300_000);
+}, 600_000);
