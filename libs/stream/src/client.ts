@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { AtsError } from '#libs/errors';
 import { BrokerWatch, type StreamLog } from './broker-watch.js';
-import { Kafka, logLevel, openSocket, type Admin, type Consumer, type KafkaJsClient, type LogEntry, type Producer } from './kafkajs.js';
+import { Kafka, logLevel, openSocket, type Admin, type Consumer, type KafkaJsClient, type LogEntry, type Producer, type SocketFactory } from './kafkajs.js';
 import type { Unbroken } from './unbroken.js';
 
 export interface ConnectKafkaParameters {
@@ -54,7 +54,7 @@ export class KafkaClient {
    */
   role(name: string, { retries = RETRY.retries, unbroken }: { retries?: number; unbroken?: Unbroken } = {}): KafkaJsClient {
     return new Kafka({
-      ...(unbroken && { socketFactory: (parameters) => unbroken.open(() => openSocket(parameters)) }),
+      ...(unbroken && { socketFactory: socketsOf(unbroken) }),
       clientId: `${this.clientId}-${name}`,
       brokers: [...this.brokers],
       connectionTimeout: 2000,
@@ -81,4 +81,9 @@ export class KafkaClient {
   close(): void {
     this.#watch.close();
   }
+}
+
+function socketsOf(unbroken: Unbroken): SocketFactory {
+  const open: typeof openSocket = (parameters) => unbroken.open(() => openSocket(parameters));
+  return Object.assign(open, { isOver: () => unbroken.closed });
 }

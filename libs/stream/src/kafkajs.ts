@@ -4,13 +4,14 @@ import { AtsError } from '#libs/errors';
 import { hideAborted, type FetchedPartition } from './hide-aborted.js';
 
 /**
- * kafkajs, with three faults repaired before anything uses it. Nothing else in the project may import kafkajs.
+ * kafkajs, with four faults repaired before anything uses it. Nothing else in the project may import kafkajs.
  *
  * 1. Its read_committed delivers aborted records where transactions overlap (see {@link hideAborted}). All are repaired on prototypes,
  *    so that it does not matter who loaded kafkajs first, and every reader of every process and of every Jest registry gets it.
  * 2. Its header decoder copies all headers for each header (13,000 of them fit in 64 KiB and cost seconds) and looks names up on an object, so that a
  *    header named `toString` comes back with a function in it. Anybody who may write can send both.
  * 3. It sets a timer with a negative time after each request, of which Node warns on stderr.
+ * 4. It takes every failure to connect for one that passes, and has no end that could be told to it: what a disconnected client was about goes on for 50 tries.
  */
 const require = createRequire(import.meta.url);
 
@@ -27,6 +28,9 @@ export const protocolError = (require('kafkajs/src/protocol/error.js') as { crea
 
 /** How kafkajs opens a connection unless it is told otherwise. */
 export const openSocket: KafkaJs.ISocketFactory = (require('kafkajs/src/network/socketFactory.js') as () => KafkaJs.ISocketFactory)();
+
+/** Opens connections, until it is over: then the client that uses it gives up whatever it is about. */
+export type SocketFactory = KafkaJs.ISocketFactory & { readonly isOver: () => boolean };
 
 export type { Admin, Consumer, EachBatchPayload, Kafka as KafkaJsClient, LogEntry, Producer, Transaction } from 'kafkajs';
 
@@ -75,8 +79,11 @@ function repair(): void {
   if (version !== KNOWN_VERSION) throw new AtsError('ATS_CLIENT_UNKNOWN', `kafkajs ${version} is installed, not ${KNOWN_VERSION}`);
   repairReadCommitted(prototypeOf<Pick<Broker, 'fetch'>>('kafkajs/src/broker/index.js', 'fetch'));
   repairHeaders(prototypeOf<{ readVarIntArray(reader: unknown): unknown[] }>('kafkajs/src/protocol/decoder.js', 'readVarIntArray'));
+  repairConnect(prototypeOf<Connection>('kafkajs/src/network/connection.js', 'connect'));
   repairTimer(prototypeOf<RequestQueue>('kafkajs/src/network/requestQueue/index.js', 'scheduleCheckPendingRequests'));
 }
+
+interface Connection { readonly socketFactory: Partial<SocketFactory>; connect(): Promise<unknown> }
 
 interface RequestQueue { pending: unknown[]; throttledUntil: number; scheduleCheckPendingRequests(): void }
 
@@ -101,6 +108,19 @@ function repairHeaders(decoder: { readVarIntArray(reader: unknown): unknown[] })
   decoder.readVarIntArray = function (reader) {
     const headers = readVarIntArray.call(this, reader);
     return Object.defineProperty(headers, 'reduce', { value: () => headers });
+  };
+}
+
+function repairConnect(connection: Connection): void {
+  const connect = connection.connect;
+  const { KafkaJSNonRetriableError } = require('kafkajs/src/errors.js') as { KafkaJSNonRetriableError: new (message: string, options: { cause: unknown }) => Error };
+  connection.connect = async function (this: Connection) {
+    try {
+      return await connect.call(this);
+    } catch (error) {
+      if (this.socketFactory.isOver?.()) throw new KafkaJSNonRetriableError('the client was closed', { cause: error });
+      throw error;
+    }
   };
 }
 

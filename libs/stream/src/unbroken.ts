@@ -41,6 +41,10 @@ export class Unbroken {
     }
   }
 
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** No connection is opened any more. */
   close(): void {
     this.#closed = true;

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
+import { connectKafka } from './client.js';
 import { Unbroken } from './unbroken.js';
 
 const ENDED = 'a connection to the broker ended';
@@ -48,4 +49,20 @@ it('before it is guarded connections may come and go, and one end told thrice is
   expect(unbroken.broken).toBe(false);
   unbroken.close();
   expect(() => unbroken.open(connect)).toThrow(ENDED);
+});
+
+it('a client whose connections are over gives up at once what it is about, rather than after fifty tries', async () => {
+  const unbroken = new Unbroken();
+  const kafka = connectKafka({ brokers: ['127.0.0.1:1'], clientId: 'over', log: { info: () => undefined, warn: () => undefined } });
+  const producer = kafka.role('over', { unbroken }).producer();
+  const open = unbroken.open.bind(unbroken);
+  let tries = 0;
+  unbroken.open = (connect) => {
+    // As an abandoned transaction finds it: the client is closed while it tries.
+    if (++tries === 3) unbroken.close();
+    return open(connect);
+  };
+  await expect(producer.connect()).rejects.toThrow('the client was closed');
+  expect(tries).toBe(3);
+  kafka.close();
 });
