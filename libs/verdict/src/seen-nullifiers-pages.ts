@@ -9,7 +9,8 @@ const LONG = 8;
 
 /**
  * Rows of settled entries: the six words, then head and place; of the head the last 16 bits in a short row's one word, all of it in a long row's two.
- * In pages of one size but for the last, outside the JavaScript heap: what is given back fits what is taken next, and memory does not crumble.
+ * In pages
+ * of one size but for the last, outside the JavaScript heap: what is given back fits what is taken next.
  */
 export class RowPages {
   readonly pages: readonly Uint32Array[];

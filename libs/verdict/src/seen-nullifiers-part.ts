@@ -8,7 +8,12 @@ export abstract class Part {
   #pinned = false;
   #freed = false;
 
-  protected abstract columns(): readonly NodeJS.TypedArray[];
+  protected abstract buffers(): readonly ArrayBufferLike[];
+
+  /** All that is allocated outside the JavaScript heap. */
+  get bytes(): number {
+    return this.buffers().reduce((sum, { byteLength }) => sum + byteLength, 0);
+  }
 
   /** To be left to the garbage collector: versions of more than one line use this part. */
   pin(): void {
@@ -20,7 +25,7 @@ export abstract class Part {
   free(): void {
     if (this.#pinned || this.#freed) return;
     this.#freed = true;
-    for (const { buffer } of this.columns()) (buffer as ArrayBuffer).transfer(0);
+    for (const buffer of this.buffers()) (buffer as ArrayBuffer).transfer(0);
   }
 
   /** An answer of a part that is gone would let a replay through. */

@@ -71,7 +71,8 @@ export class Settled extends Part {
     if (length === 0) return null;
     if (length >= 2 ** 16) throw new AtsError('ATS_INTERNAL', `${length} nullifiers begin with the same ${depth} bits`);
 
-    const starts = Uint16Array.from(next.subarray(0, 2 ** bits + 1));
+    const { starts, epochs, highs } = directory(bits, places);
+    starts.set(next.subarray(0, starts.length));
     const rows = new RowPages(length, depth + bits >= TOLD);
     at = 0;
     for (const part of parts) {
@@ -83,13 +84,7 @@ export class Settled extends Part {
         part.copyTo(rows, i, to, head, place);
       }
     }
-    const epochs = places.epochs.every((epoch) => epoch === (epoch | 0)) ? Int32Array.from(places.epochs) : Float64Array.from(places.epochs);
-    const highs = places.highs.every((high) => high < 2 ** 8) ? Uint8Array.from(places.highs) : Uint32Array.from(places.highs);
     return new Settled({ depth, prefix }, bits, starts, rows, epochs, highs, thinBelow(epochs, counts, length));
-  }
-
-  get bytes(): number {
-    return this.columns().reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 
   /** The newest entry with this key whose epoch is at least the floor; -1 when there is none. */
@@ -105,6 +100,7 @@ export class Settled extends Part {
   }
 
   epochOf(i: number): number {
+    this.assertThere();
     return this.epochs[this.rows.placeOf(i)]!;
   }
 
@@ -131,9 +127,23 @@ export class Settled extends Part {
     }
   }
 
-  protected columns(): readonly NodeJS.TypedArray[] {
-    return [this.starts, this.epochs, this.highs, ...this.rows.pages];
+  protected buffers(): readonly ArrayBufferLike[] {
+    return [this.starts.buffer, ...this.rows.pages.map(({ buffer }) => buffer)];
   }
+}
+
+/** The columns beside the rows, in one buffer. */
+function directory(bits: number, places: Places): { starts: Uint16Array; epochs: Int32Array | Float64Array; highs: Uint8Array | Uint32Array } {
+  const Epochs = places.epochs.every((epoch) => epoch === (epoch | 0)) ? Int32Array : Float64Array;
+  const Highs = places.highs.every((high) => high < 2 ** 8) ? Uint8Array : Uint32Array;
+  const highsAt = places.count * Epochs.BYTES_PER_ELEMENT;
+  const startsAt = 2 * Math.ceil((highsAt + places.count * Highs.BYTES_PER_ELEMENT) / 2);
+  const buffer = new ArrayBuffer(startsAt + 2 * (2 ** bits + 1));
+  const epochs = new Epochs(buffer, 0, places.count);
+  const highs = new Highs(buffer, highsAt, places.count);
+  epochs.set(places.epochs);
+  highs.set(places.highs);
+  return { starts: new Uint16Array(buffer, startsAt, 2 ** bits + 1), epochs, highs };
 }
 
 /** Of the directory: buckets of 8 to 16, or of fewer where that makes the rows shorter by more. */

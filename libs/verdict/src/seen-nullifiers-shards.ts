@@ -7,7 +7,7 @@ const LEAST_YOUNG = 64;
  * Share of a shard's entries that its young part may hold. It bounds what stands empty in it and what is dead and still there; an entry is copied
  * as often as its inverse says while it lives.
  */
-const YOUNG_SHARE = 1 / 20;
+const YOUNG_SHARE = 1 / 32;
 /** A shard with more entries is divided; two halves with a quarter of it each become one again. It bounds what is copied at once. */
 const FEW_ENTRIES = MOST_SETTLED / 4;
 const MOST_DEPTH = 20;

@@ -23,19 +23,23 @@ export class Young extends Part {
 
   constructor(readonly capacity: number) {
     super();
-    this.#heads = new Uint32Array(capacity);
-    this.#rows = new Uint32Array(capacity * ROW_WORDS);
-    this.#placeOf = new Uint16Array(capacity);
-    this.#additions = new Float64Array(capacity);
-    this.#newest = new Uint16Array(2 ** Math.floor(Math.log2(capacity)));
-    this.#before = new Uint16Array(capacity);
+    const chains = 2 ** Math.floor(Math.log2(capacity));
+    const [rowsAt, headsAt] = [8 * capacity, (8 + 4 * ROW_WORDS) * capacity];
+    const [placesAt, beforeAt, newestAt] = [headsAt + 4 * capacity, headsAt + 6 * capacity, headsAt + 8 * capacity];
+    const buffer = new ArrayBuffer(newestAt + 2 * chains);
+    this.#additions = new Float64Array(buffer, 0, capacity);
+    this.#rows = new Uint32Array(buffer, rowsAt, capacity * ROW_WORDS);
+    this.#heads = new Uint32Array(buffer, headsAt, capacity);
+    this.#placeOf = new Uint16Array(buffer, placesAt, capacity);
+    this.#before = new Uint16Array(buffer, beforeAt, capacity);
+    this.#newest = new Uint16Array(buffer, newestAt, chains);
   }
 
   get epochs(): number[] { return this.#places.epochs; }
   get highs(): number[] { return this.#places.highs; }
 
-  get bytes(): number {
-    return this.columns().reduce((sum, { byteLength }) => sum + byteLength, PLACE_BYTES * this.#places.count);
+  override get bytes(): number {
+    return super.bytes + PLACE_BYTES * this.#places.count;
   }
 
   /** Not beyond the capacity. */
@@ -104,8 +108,8 @@ export class Young extends Part {
     places.set(this.#placeOf.subarray(0, this.length), at);
   }
 
-  protected columns(): readonly NodeJS.TypedArray[] {
-    return [this.#heads, this.#rows, this.#placeOf, this.#additions, this.#newest, this.#before];
+  protected buffers(): readonly ArrayBufferLike[] {
+    return [this.#rows.buffer];
   }
 
   #isOf(i: number, { head, b, c, d }: Key): boolean {

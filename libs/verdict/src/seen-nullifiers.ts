@@ -11,7 +11,7 @@ export const VERSION_LASTS = 2048;
  * An immutable map of nullifiers in about 30 bytes an entry, outside the JavaScript heap. Its entries are in shards by their keys. Versions share them: of a
  * shard's young part, which is only ever appended to, each version sees its first entries, and settled parts never change. Whoever branches off an
  * older version copies young parts alone. What was replaced is given back as soon as only versions use it that are older than {@link VERSION_LASTS}.
- * Entries below the epoch floor are absent. They leave memory when their shard settles the next time, which is when a 20th of it is new or an eighth is dead.
+ * Entries below the epoch floor are absent. They leave memory when their shard settles the next time, which is when a 32nd of it is new or an eighth is dead.
  */
 export class SeenNullifiers {
   static readonly EMPTY = new SeenNullifiers(new Line(NaN, VERSION_LASTS), ONE_SHARD, 0, -Infinity);
