@@ -1,6 +1,7 @@
 import { jest } from '@jest/globals';
-import { hostOf, IcingaWorld, nowEpoch, type Verified } from '../support/icinga-world.js';
 import { until } from '../support/gate-until.js';
+import { Hanging } from '../support/hanging.js';
+import { hostOf, IcingaWorld, nowEpoch, type Verified } from '../support/icinga-world.js';
 
 jest.setTimeout(150_000);
 
@@ -136,6 +137,20 @@ it('what an earlier run submitted is given again when Icinga2 crashed while the 
   expect((await world.service(9, 'load'))?.state).not.toBe('CRITICAL');
   await world.startSink();
   await until('the state is back', async () => (await world.service(9, 'load'))?.state === 'CRITICAL', 60_000);
+});
+
+// Its end by itself is 0; that by the deadline of a stop is 1.
+it('neither an Icinga2 nor a broker that hangs holds up a stop', async () => {
+  await world.ready();
+  world.kafka.kill('SIGSTOP');
+  expect(await world.endSink('SIGTERM')).toBe(0);
+  world.kafka.kill('SIGCONT');
+  const hanging = await Hanging.start();
+  await world.startSink({ ATTESTREAM_ICINGA_URL: `https://${hanging.place}` });
+  await hanging.asked();
+  expect(await world.endSink('SIGTERM')).toBe(0);
+  hanging.stop();
+  await world.startSink();
 });
 
 it('goes on after broker and Icinga2 were away, one line each, and stops gracefully while Icinga2 is away', async () => {

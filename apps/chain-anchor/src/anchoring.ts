@@ -25,16 +25,19 @@ export class Anchoring {
     @Inject(AnchorMetrics) private readonly metrics: AnchorMetrics,
   ) {}
 
-  /** The worker for this log; undefined when no account is configured to anchor with. @throws AtsError ATS_CONFIG_INVALID, ATS_SECRET_EXPOSED, ATS_DEPLOYMENT_INVALID */
-  prepare(store: LogStore): AnchorWorker | undefined {
+  /**
+   * The worker for this log; undefined when no account is configured to anchor with. The signal ends its requests.
+   * @throws AtsError ATS_CONFIG_INVALID, ATS_SECRET_EXPOSED, ATS_DEPLOYMENT_INVALID
+   */
+  prepare(store: LogStore, signal: AbortSignal): AnchorWorker | undefined {
     const { config } = this;
-    const signer = this.#signer();
+    const signer = this.#signer(signal);
     if (!signer) return undefined;
     const { chainRpcUrls: endpoints, anchorJournalFile: journalFile } = config;
     if (endpoints === undefined || journalFile === undefined) throw new AtsError('ATS_CONFIG_INVALID', 'anchoring needs ATTESTREAM_CHAIN_RPC_URLS and ATTESTREAM_ANCHOR_JOURNAL_FILE');
     const { chainId, checkpointAnchor } = readDeployment(config.deploymentFile);
     return new AnchorWorker({
-      journalFile, endpoints, chainId, contract: checkpointAnchor, logId: logIdOf(store.origin), signer, pollMs: config.anchorPollMs,
+      journalFile, endpoints, chainId, contract: checkpointAnchor, logId: logIdOf(store.origin), signer, pollMs: config.anchorPollMs, signal,
       ...(config.chainRpcQuorum !== undefined && { quorum: config.chainRpcQuorum }),
       source: {
         latest: () => Promise.resolve(publishedHead(store)),
@@ -116,12 +119,12 @@ export class Anchoring {
     this.metrics.anchorProblem(error && error.code);
   }
 
-  #signer(): TransactionSigner | undefined {
+  #signer(signal: AbortSignal): TransactionSigner | undefined {
     const { anchorKeyFile: file, anchorSignerUrl: url, anchorSignerAddress: address } = this.config;
     if (file !== undefined && url !== undefined) throw new AtsError('ATS_CONFIG_INVALID', 'both ATTESTREAM_ANCHOR_KEY_FILE and ATTESTREAM_ANCHOR_SIGNER_URL are set, expected one of them');
     if (url !== undefined && address === undefined) throw new AtsError('ATS_CONFIG_INVALID', 'ATTESTREAM_ANCHOR_SIGNER_ADDRESS is missing, expected the address of the account that the signer signs for');
     if (file !== undefined) return keyFileSigner(file);
-    return url === undefined ? undefined : externalSigner({ url, address: address! });
+    return url === undefined ? undefined : externalSigner({ url, address: address!, signal });
   }
 }
 

@@ -18,7 +18,7 @@ export class ChainAnchor {
     const opened = await this.logs.open(stopping);
     if (!opened) return;
     try {
-      const worker = this.anchoring.prepare(opened.store);
+      const worker = this.anchoring.prepare(opened.store, stopping);
       if (!worker) this.log.warn('no account is configured: nothing is anchored');
       await bothOrFirstError(stopping,
         (signal) => this.logs.keep({ opened, signal, onAppended: (leaves, firstIndex) => this.anchoring.appended(firstIndex, leaves.map(({ producedAt }) => producedAt)) }),

@@ -14,7 +14,8 @@ export interface Leaf {
 
 /** Tells audit entries from anything else. Only the gate writes to audit-log: what is none stays out of the log, and nothing after it gets in. */
 export class EntryCheck {
-  constructor(private readonly codec: EventCodec, private readonly registryUrl: string) {}
+  /** @param signal ends the request for a schema, with ATS_REGISTRY_UNREACHABLE */
+  constructor(private readonly codec: EventCodec, private readonly registryUrl: string, private readonly signal?: AbortSignal) {}
 
   /** @throws AtsError ATS_LOG_RECORD_FOREIGN; ATS_REGISTRY_UNREACHABLE while an older writer's schema has to be asked for */
   async leaf(record: KafkaRecord): Promise<Leaf> {
@@ -35,7 +36,7 @@ export class EntryCheck {
     } catch (error) {
       if (!isAtsError(error, 'ATS_EVENT_SCHEMA_UNKNOWN')) throw error;
       const id = wireSchemaId(value);
-      this.codec.addWriter('audit-log', id, await fetchSchema(this.registryUrl, id));
+      this.codec.addWriter('audit-log', id, await fetchSchema(this.registryUrl, id, this.signal));
       return this.codec.decode('audit-log', value);
     }
   }

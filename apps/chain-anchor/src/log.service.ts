@@ -88,11 +88,11 @@ export class LogService {
       brokers: config.kafkaBrokers, clientId: 'chain-anchor', log,
       onReachability: (problem) => readiness.set('kafka', problem && problem.message),
     });
-    const reader = new LogReader(kafka);
+    const reader = new LogReader(kafka, { signal });
     try {
       readiness.set('registry', 'the first answer of the schema registry');
       const ids = await new Outage('registry', log, readiness).outlast(() => registerSchemas(config.registryUrl), signal);
-      const topic = new AuditTopic(reader, new EntryCheck(EventCodec.fromIds(ids), config.registryUrl));
+      const topic = new AuditTopic(reader, new EntryCheck(EventCodec.fromIds(ids), config.registryUrl, signal));
       const persist = <T>(write: () => Promise<T>, until: AbortSignal): Promise<T> => whenThereIsRoom(write, this.#disk, until);
       const recorder = this.#recorder(store, topic, persist, onAppended);
       const publisher = new Publisher({
@@ -105,16 +105,16 @@ export class LogService {
           log.debug({ size }, 'checkpoint published');
         },
       });
-      await keepLog({ recorder, publisher, halt: this.#halt, prepare: () => this.#prepare(kafka, store), signal });
+      await keepLog({ recorder, publisher, halt: this.#halt, prepare: () => this.#prepare(kafka, store, signal), signal });
     } finally {
       await reader.close();
       kafka.close();
     }
   }
 
-  async #prepare(kafka: KafkaClient, store: LogStore): Promise<void> {
+  async #prepare(kafka: KafkaClient, store: LogStore, signal: AbortSignal): Promise<void> {
     this.#halt.waiting('the comparison of the log with audit-log');
-    requireCluster(this.config.logDir, await clusterIdOf(kafka));
+    requireCluster(this.config.logDir, await clusterIdOf(kafka, { signal }));
     this.log.info({ size: store.head.size }, 'comparing the log with audit-log');
   }
 

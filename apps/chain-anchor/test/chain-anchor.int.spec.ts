@@ -9,6 +9,7 @@ import { freePorts, startAnvil, startKafka, startRegistry, type Part } from '#li
 import { connectKafka, ensureTopics, type KafkaClient } from '#libs/stream';
 import { GateProcess } from '../../../test/support/gate-process.js';
 import { until } from '../../../test/support/gate-until.js';
+import { Hanging } from '../../../test/support/hanging.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'attestream-chain-anchor-'));
 const logDir = join(dir, 'log');
@@ -185,6 +186,16 @@ it('what is committed becomes a leaf, what is taken back does not, over a SIGKIL
   await publishedAll();
   expect(await app.end('SIGTERM')).toBe(0);
 }, 4 * PATIENCE_MS);
+
+// Its end by itself is 0; that by the deadline of a stop is 1.
+it.each([['ATTESTREAM_CHAIN_RPC_URLS', 'http://'], ['ATTESTREAM_KAFKA_BROKERS', '']])('what %s names may take a request and never answer: that does not hold up a stop', async (setting, scheme) => {
+  const hanging = await Hanging.start();
+  const held = new GateProcess({ ...env, [setting]: `${scheme}${hanging.place}` }, 'chain-anchor');
+  await held.start();
+  await hanging.asked();
+  expect(await held.end('SIGTERM')).toBe(0);
+  hanging.stop();
+}, 2 * PATIENCE_MS);
 
 it('a tile that was tampered with, another cluster, a foreign record and a topic that was made anew: nothing is signed, and the log is served', async () => {
   const tile = join(logDir, 'public', tilePath(0, 0, 256));

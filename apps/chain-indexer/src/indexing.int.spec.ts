@@ -14,6 +14,8 @@ import { KIND, generateSensorKey, leafHash, secretHash, sensorPublicKey, signDig
 import { Readiness } from '#libs/service';
 import { freePorts, startAnvil, startKafka, startRegistry, type AnvilPart, type KafkaPart, type RegistryPart } from '#libs/stack';
 import { LogReader, connectKafka, ensureTopics, type KafkaClient } from '#libs/stream';
+import { GateProcess } from '../../../test/support/gate-process.js';
+import { Hanging } from '../../../test/support/hanging.js';
 import { config } from './config.js';
 import { IndexingService } from './indexing.service.js';
 
@@ -160,6 +162,21 @@ it('writes every block once through crashes, outages of node and broker, and wha
   expect(projection.leafIndex(leafHash(leaf))).toBe(0);
   expect(projection.parametersAt(projection.head!.number)?.document).toHaveLength(65_536);
 }, 180_000);
+
+// Its end by itself is 0; that by the deadline of a stop is 1.
+it.each(['chain', 'broker'] as const)('a %s that takes a request and never answers does not hold up a stop', async (what) => {
+  const hanging = await Hanging.start();
+  const deploymentFile = join(dir, 'deployment-of-a-process.json');
+  writeDeployment(deploymentFile, deployment);
+  const app = new GateProcess({
+    ATTESTREAM_KAFKA_BROKERS: what === 'broker' ? hanging.place : kafka.brokers, ATTESTREAM_REGISTRY_URL: registry.url, ATTESTREAM_DEPLOYMENT_FILE: deploymentFile,
+    ATTESTREAM_CHAIN_RPC_URL: what === 'chain' ? `http://${hanging.place}` : anvil.url,
+  }, 'chain-indexer');
+  await app.start();
+  await hanging.asked();
+  expect(await app.end('SIGTERM')).toBe(0);
+  hanging.stop();
+}, 240_000);
 
 it('stops with ATS_CHAIN_WRONG at a node of another chain than the deployment', async () => {
   const before = (await written()).length;

@@ -40,10 +40,10 @@ export class IndexingService {
       brokers: values.kafkaBrokers, clientId: 'chain-indexer', log,
       onReachability: (problem) => readiness.set('kafka', problem && problem.message),
     });
-    const reader = new LogReader(kafka);
-    const producer = new EventProducer(kafka);
+    const reader = new LogReader(kafka, { signal: stopping });
+    const producer = new EventProducer(kafka, { signal: stopping });
     try {
-      const chain = new FinalizedChain(values.chainRpcUrl, deployment);
+      const chain = new FinalizedChain(values.chainRpcUrl, deployment, 'registries', stopping);
       const blocks = new KafkaBlockLog(reader, producer, EventCodec.fromIds(ids), deployment.chainId);
       await this.#follow(new ChainIndexer(chain, blocks), stopping);
     } finally {
@@ -62,6 +62,7 @@ export class IndexingService {
         this.#report(progress);
         catchingUp = progress.status === 'written' && progress.last < progress.finalized;
       } catch (error) {
+        if (stopping.aborted && isAtsError(error, 'ATS_CHAIN_UNREACHABLE')) return; // the stop has ended the request
         if (isAtsError(error) && NODE_FAILURES.includes(error.code)) outage.begin(error);
         // the client's watch has told of it; the next step reads from the log where it stands
         else if (!isAtsError(error, 'ATS_BROKER_UNREACHABLE')) throw this.#fatal(error);

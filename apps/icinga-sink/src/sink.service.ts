@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { isAtsError } from '#libs/errors';
 import type { EventOf, KafkaRecord } from '#libs/events';
-import { CONFIG, LOG, Outage, Readiness, STOPPING, type Log } from '#libs/service';
+import { CONFIG, LOG, Outage, Readiness, STOPPING, unlessAborted, type Log } from '#libs/service';
 import { connectKafka, KafkaBatchStrategy, LogReader, type BatchEvent, type KafkaClient, type RecordBatch } from '#libs/stream';
 import { checkResultOf, type ServiceCheckResult } from './check-result.js';
 import type { SinkConfig } from './config.js';
@@ -45,7 +45,7 @@ export class SinkService {
       brokers: config.kafkaBrokers, clientId: GROUP, log,
       onReachability: (problem) => readiness.set('broker', problem && problem.message),
     });
-    this.logReader = new LogReader(this.kafka);
+    this.logReader = new LogReader(this.kafka, { signal: stopping });
     this.takeover = new Takeover({
       reader: this.logReader, groupId: GROUP, states: this.states, freshnessSeconds: config.freshnessSeconds,
       resultOf: (record, signal) => this.recalled(record, signal),
@@ -59,7 +59,7 @@ export class SinkService {
   strategy(): KafkaBatchStrategy {
     const { memberFile } = this.config;
     return new KafkaBatchStrategy({
-      kafka: this.kafka, groupId: GROUP, fetchBytes: FETCH_BYTES, ...(memberFile !== undefined && { memberFile }),
+      kafka: this.kafka, groupId: GROUP, fetchBytes: FETCH_BYTES, signal: this.stopping, ...(memberFile !== undefined && { memberFile }),
       onDeadLetter: (record, reason) => this.putAside(record, reason),
       onFatal: (error) => this.fatal.reject(error),
       onEvent: (event) => this.report(event),
@@ -86,7 +86,7 @@ export class SinkService {
 
   /** Submits a batch; resolves when Icinga2 has accepted all of it that it shall see, and only then is it committed. */
   async submit(batch: RecordBatch): Promise<void> {
-    const [reader] = await abortable(Promise.all([this.verified.promise, this.takeover.done, this.loaded.promise]), batch.signal);
+    const [reader] = await unlessAborted(Promise.all([this.verified.promise, this.takeover.done, this.loaded.promise]), batch.signal);
     const results: ServiceCheckResult[] = [];
     for (const record of batch.records) {
       try {
@@ -117,7 +117,7 @@ export class SinkService {
 
   /** What is no verified event was put aside when it was consumed. */
   private async recalled(record: KafkaRecord, signal: AbortSignal): Promise<ServiceCheckResult | null> {
-    const reader = await abortable(this.verified.promise, signal);
+    const reader = await unlessAborted(this.verified.promise, signal);
     try {
       return this.resultOf(await reader.decode(record, signal));
     } catch (error) {
@@ -154,18 +154,5 @@ export class SinkService {
     } else {
       this.log.debug(event, event.kind);
     }
-  }
-}
-
-/** The promise's value, unless the signal is aborted first: what waits for a start must not outlive its partition. */
-async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }

@@ -1,4 +1,5 @@
 import { isAtsError } from '#libs/errors';
+import { unlessAborted } from '#libs/service';
 
 /**
  * Repeats an action until a broker answers. Says nothing: the Kafka client's watch tells of the outage, once. The action waits by itself, for as long as
@@ -9,7 +10,7 @@ export async function outlastBroker<T>(action: () => Promise<T>, signal: AbortSi
   for (;;) {
     signal.throwIfAborted();
     try {
-      return await action();
+      return await unlessAborted(action(), signal);
     } catch (error) {
       if (!isAtsError(error, 'ATS_BROKER_UNREACHABLE')) throw error;
     }

@@ -30,8 +30,8 @@ export interface EndpointState extends StateView { missing: boolean; refusal: Rp
 export class ChainEndpoint {
   readonly #rpc: JsonRpc;
 
-  constructor(url: string, readonly owner: JournalOwner, timeoutMs: number) {
-    this.#rpc = new JsonRpc(url, timeoutMs);
+  constructor(url: string, readonly owner: JournalOwner, timeoutMs: number, signal?: AbortSignal) {
+    this.#rpc = new JsonRpc(url, timeoutMs, undefined, signal);
   }
 
   /** scheme://host:port. */

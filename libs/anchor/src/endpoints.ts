@@ -15,6 +15,8 @@ export interface EndpointsOptions {
   timeoutMs?: number | undefined;
   /** How long one that failed is left alone before it is tried again. */
   retryMs?: number | undefined;
+  /** Ends every request. */
+  signal?: AbortSignal | undefined;
   onEvent: (event: AnchorEvent) => void;
 }
 
@@ -46,7 +48,7 @@ export class Endpoints implements Chain {
     }
     this.#options = options;
     this.#members = urls.map((url) => ({
-      endpoint: new ChainEndpoint(url, owner, timeoutMs), out: false, probing: false, retryAtMs: 0, refusals: 0, contradicting: false, said: undefined,
+      endpoint: new ChainEndpoint(url, owner, timeoutMs, options.signal), out: false, probing: false, retryAtMs: 0, refusals: 0, contradicting: false, said: undefined,
     }));
   }
 

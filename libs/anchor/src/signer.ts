@@ -46,8 +46,8 @@ const signed = z.union([z.string(), z.object({ raw: z.string() }).transform(({ r
  * The key is with another program that serves `eth_signTransaction` of the Ethereum JSON-RPC (execution-apis), such as Web3Signer.
  * It sees the whole transaction and may refuse it.
  */
-export function externalSigner({ url, address, timeoutMs = 30_000 }: { url: string; address: string; timeoutMs?: number }): TransactionSigner {
-  const rpc = new JsonRpc(url, timeoutMs);
+export function externalSigner({ url, address, timeoutMs = 30_000, signal }: { url: string; address: string; timeoutMs?: number; signal?: AbortSignal }): TransactionSigner {
+  const rpc = new JsonRpc(url, timeoutMs, undefined, signal);
   const from = getAddress(address);
   return {
     address: from,

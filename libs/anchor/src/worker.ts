@@ -36,6 +36,8 @@ export interface AnchorOptions {
   timeoutMs?: number;
   /** How long an endpoint that failed is left alone. */
   retryMs?: number;
+  /** Ends every request to an endpoint, for a graceful stop: what was asked may have had its effect. */
+  signal?: AbortSignal;
 }
 
 /** The worker's effects; those of production are made from the options. */
@@ -70,7 +72,8 @@ export class AnchorWorker {
     this.#effects = {
       journal: effects.journal ?? new FileJournal(options.journalFile, this.#owner),
       chain: effects.chain ?? new Endpoints({
-        urls: options.endpoints, quorum: options.quorum, owner: this.#owner, timeoutMs: options.timeoutMs, retryMs: options.retryMs, onEvent: (event) => this.#emit(event),
+        urls: options.endpoints, quorum: options.quorum, owner: this.#owner, timeoutMs: options.timeoutMs, retryMs: options.retryMs, signal: options.signal,
+        onEvent: (event) => { if (!options.signal?.aborted) this.#emit(event); },
       }),
       now: effects.now ?? Date.now,
     };
@@ -113,7 +116,7 @@ export class AnchorWorker {
       this.#report(problem ?? chainProblem ?? logProblem ?? null);
       return this.#state !== before;
     } catch (error) {
-      this.#report(asAtsError(error));
+      if (!this.#options.signal?.aborted) this.#report(asAtsError(error));
       return false;
     }
   }

@@ -21,9 +21,12 @@ export class FinalizedChain {
   readonly #rpc: JsonRpc;
   #lagIsRight = false;
 
-  /** @param contracts whose logs the blocks come with: chain-events has the registries', an auditor wants the log's anchors as well */
-  constructor(rpcUrl: string, readonly deployment: Deployment, private readonly contracts: 'registries' | 'all' = 'registries') {
-    this.#rpc = new JsonRpc(rpcUrl);
+  /**
+   * @param contracts whose logs the blocks come with: chain-events has the registries', an auditor wants the log's anchors as well
+   * @param signal ends every request, with ATS_CHAIN_UNREACHABLE
+   */
+  constructor(rpcUrl: string, readonly deployment: Deployment, private readonly contracts: 'registries' | 'all' = 'registries', signal?: AbortSignal) {
+    this.#rpc = new JsonRpc(rpcUrl, undefined, undefined, signal);
   }
 
   /**

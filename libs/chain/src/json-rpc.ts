@@ -37,8 +37,11 @@ const MOST_BYTES = 64 << 20;
 export class JsonRpc {
   readonly #endpoint: Endpoint;
 
-  /** @throws AtsError ATS_CONFIG_INVALID for what is no HTTP URL. */
-  constructor(url: string, readonly timeoutMs = 10_000, readonly maxBytes = MOST_BYTES) {
+  /**
+   * @param signal ends every request, with ATS_CHAIN_UNREACHABLE
+   * @throws AtsError ATS_CONFIG_INVALID for what is no HTTP URL.
+   */
+  constructor(url: string, readonly timeoutMs = 10_000, readonly maxBytes = MOST_BYTES, private readonly signal?: AbortSignal) {
     this.#endpoint = new Endpoint(url);
   }
 
@@ -80,7 +83,7 @@ export class JsonRpc {
     try {
       const response = await fetch(url, {
         method: 'POST', headers: { 'content-type': 'application/json', ...(authorization && { authorization }) }, body,
-        signal: AbortSignal.timeout(this.timeoutMs),
+        signal: AbortSignal.any([AbortSignal.timeout(this.timeoutMs), ...(this.signal ? [this.signal] : [])]),
       });
       status = response.status;
       text = await boundedText(response, this.maxBytes);

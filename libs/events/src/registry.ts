@@ -39,10 +39,11 @@ export async function registerSchema(registryUrl: string, topic: TopicName, sche
 
 /**
  * The schema that the registry holds under an id, in its JSON form.
+ * @param signal ends the request, with ATS_REGISTRY_UNREACHABLE
  * @throws AtsError ATS_EVENT_SCHEMA_UNKNOWN when it has none, ATS_REGISTRY_UNREACHABLE
  */
-export async function fetchSchema(registryUrl: string, id: number): Promise<unknown> {
-  const response = await request(registryUrl, `/schemas/ids/${id}`);
+export async function fetchSchema(registryUrl: string, id: number, signal?: AbortSignal): Promise<unknown> {
+  const response = await request(registryUrl, `/schemas/ids/${id}`, signal && { signal });
   if (response.status === 404) throw new AtsError('ATS_EVENT_SCHEMA_UNKNOWN', `the registry has no id ${id}`);
   const { schema } = (await readJson(registryUrl, response)) as { schema?: unknown };
   if (typeof schema !== 'string') throw unreachable(registryUrl, `it answered ${response.status} without a schema`);
@@ -62,7 +63,7 @@ async function requireBackward(registryUrl: string, subject: string): Promise<vo
 
 async function request(registryUrl: string, path: string, init: RequestInit = {}): Promise<Response> {
   try {
-    return await fetch(registryUrl.replace(/\/+$/, '') + path, { ...init, signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
+    return await fetch(registryUrl.replace(/\/+$/, '') + path, { ...init, signal: AbortSignal.any([AbortSignal.timeout(REQUEST_TIMEOUT_MS), ...(init.signal ? [init.signal] : [])]) });
   } catch (error) {
     throw unreachable(registryUrl, error);
   }

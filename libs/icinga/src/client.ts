@@ -19,12 +19,12 @@ export interface IcingaClientOptions extends ReachabilityEvents {
   readonly timeoutMs?: number;
   /** How long a call is tried again while Icinga2 is away or reloading. Default 30; Infinity: until it is back. */
   readonly retrySeconds?: number;
-  /** Ends every wait for Icinga2 to come back, for a graceful stop; an attempt under way is completed, or fails when it is not within 2 s. */
+  /** Ends every wait for Icinga2 to come back, for a graceful stop; an attempt under way is completed, or fails when it is not within 1.5 s. */
   readonly signal?: AbortSignal;
 }
 
 /** An Icinga2 that answers does so sooner; one that hangs must not hold up a stop. Every call can be repeated. */
-const STOP_GRACE_MS = 2_000;
+const STOP_GRACE_MS = 1_500;
 
 const TELEMETRY_FILTER = '"telemetry" in service.templates';
 

@@ -5,3 +5,4 @@ export { Outage } from './outage.js';
 export { Readiness } from './readiness.js';
 export { runService, STOP_DEADLINE_MS, type RunServiceParameters } from './run-service.js';
 export { CONFIG, LOG, ServiceModule, STOPPING, type ServiceParts } from './service.module.js';
+export { unlessAborted } from './unless-aborted.js';

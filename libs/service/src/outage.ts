@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isAtsError, type AtsError } from '#libs/errors';
 import type { Log } from './log.js';
 import type { Readiness } from './readiness.js';
+import { unlessAborted } from './unless-aborted.js';
 
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5000;
@@ -31,16 +32,17 @@ export class Outage {
 
   /**
    * Repeats an action until its dependency answers (an `ATS_..._UNREACHABLE` is waited out, backing off to 5 s); its other errors are thrown.
-   * @throws the signal's reason when it is aborted
+   * @throws the signal's reason when it is aborted, whatever becomes of an attempt under way
    */
   async outlast<T>(action: () => Promise<T>, signal: AbortSignal): Promise<T> {
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
       signal.throwIfAborted();
       try {
-        const result = await action();
+        const result = await unlessAborted(action(), signal);
         this.end();
         return result;
       } catch (error) {
+        signal.throwIfAborted();
         if (!isAtsError(error) || !error.code.endsWith('_UNREACHABLE')) throw error;
         this.begin(error);
       }

@@ -43,6 +43,13 @@ describe('outlast', () => {
     }
   });
 
+  it('ends with the abort when it is told to stop, also in an attempt that is never answered', async () => {
+    const stopping = new AbortController();
+    const waiting = setUp().outage.outlast(() => new Promise(() => undefined), stopping.signal);
+    setImmediate(() => stopping.abort());
+    await expect(waiting).rejects.toMatchObject({ name: 'AbortError' });
+  });
+
   it('ends with the abort when it is told to stop, in its pause as well', async () => {
     const stopping = new AbortController();
     const { outage } = setUp();

@@ -137,7 +137,7 @@ it('work that does not end is left after the deadline, with its line', async () 
   await sample.line('handled');
   sample.signal('SIGTERM');
   expect(await sample.ended).toBe(1);
-  expect(sample.stderr).toBe('ATS_INTERNAL: an unexpected failure: it did not stop within 15 s. Please report it with the log.\n');
+  expect(sample.stderr).toBe('ATS_INTERNAL: an unexpected failure: it did not stop within 5 s. Please report it with the log.\n');
 });
 
 it('names a port that is taken', async () => {

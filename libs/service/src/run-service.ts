@@ -10,8 +10,8 @@ import { createLog, createNestLog, type Log } from './log.js';
 import { Readiness } from './readiness.js';
 import { ServiceModule } from './service.module.js';
 
-/** How long a stop may take: drain, commit, leave the group. A supervisor that kills must wait longer. */
-export const STOP_DEADLINE_MS = 15_000;
+/** How long a stop may take: drain, commit, leave the group, whatever hangs meanwhile. A supervisor that kills must wait longer. */
+export const STOP_DEADLINE_MS = 5_000;
 
 export interface RunServiceParameters<S extends Settings & typeof serviceConfig> {
   config: Config<S>;

@@ -9,6 +9,8 @@ import { within } from './time.js';
 export interface EventProducerParameters {
   /** How long one batch may take before the producer is given up, milliseconds. Default 30 s. */
   deadlineMs?: number;
+  /** For a graceful stop: a second after its abort, what is not acknowledged fails. It may have reached the log all the same. */
+  signal?: AbortSignal | undefined;
   /** Largest record batch of a topic. Default: as libs/events defines the project's topics. */
   limitOf?: BatchLimit;
 }
@@ -29,9 +31,11 @@ export class EventProducer {
   #producer: Promise<Producer> | undefined;
   #tail: Promise<unknown> = Promise.resolve();
   readonly #deadlineMs: number;
+  readonly #signal: AbortSignal | undefined;
   readonly #limitOf: BatchLimit;
 
-  constructor(private readonly kafka: KafkaClient, { deadlineMs = 30_000, limitOf = maxBatchBytes }: EventProducerParameters = {}) {
+  constructor(private readonly kafka: KafkaClient, { deadlineMs = 30_000, signal, limitOf = maxBatchBytes }: EventProducerParameters = {}) {
+    this.#signal = signal;
     this.#deadlineMs = deadlineMs;
     this.#limitOf = limitOf;
   }
@@ -61,9 +65,9 @@ export class EventProducer {
 
   async #sendOne(send: OutgoingRecord[], places: Map<OutgoingRecord, SentRecord>): Promise<void> {
     try {
-      const producer = await within(this.#deadlineMs, 'connecting', (this.#producer ??= this.#connect()));
+      const producer = await within(this.#deadlineMs, 'connecting', (this.#producer ??= this.#connect()), this.#signal);
       const batches = topicMessages(send);
-      const answers = await within(this.#deadlineMs, 'sending', producer.sendBatch({ acks: -1, topicMessages: batches }));
+      const answers = await within(this.#deadlineMs, 'sending', producer.sendBatch({ acks: -1, topicMessages: batches }), this.#signal);
       const next = new Map(answers.map(({ topicName, partition, baseOffset }) => [`${topicName}/${partition}`, BigInt(baseOffset!)]));
       const partitions = new Map(batches.map(({ topic, messages }) => [topic, messages.map((message) => message.partition!).values()]));
       for (const record of send) {

@@ -19,6 +19,8 @@ const VALUES_BYTES = 4 << 20;
 export interface LogReaderParameters {
   /** How long a request is retried, and how long a read waits for a transaction that holds it back. Default 10 s. */
   patienceMs?: number;
+  /** Ends every request: what was asked fails within a second, for a graceful stop. */
+  signal?: AbortSignal | undefined;
 }
 
 /**
@@ -29,9 +31,9 @@ export class LogReader {
   readonly #session: LogSession;
   readonly #persistence: Persistence;
 
-  constructor(private readonly kafka: KafkaClient, { patienceMs = 10_000 }: LogReaderParameters = {}) {
+  constructor(private readonly kafka: KafkaClient, { patienceMs = 10_000, signal }: LogReaderParameters = {}) {
     this.#session = new LogSession(kafka, 'reader');
-    this.#persistence = { patienceMs };
+    this.#persistence = { patienceMs, ...(signal && { signal }) };
   }
 
   /** How many partitions the topic has now. */

@@ -16,6 +16,9 @@ const READ_COMMITTED = 1;
 const ANSWER_MS = 15_000;
 const FETCH_BYTES = 4 << 20;
 
+/** A connection that hangs is left to the end of the process. */
+const CLOSE_MS = 1000;
+
 export interface Fetched {
   records: KafkaRecord[];
   /** Where to read on: past transaction markers and aborted records too. */
@@ -30,6 +33,7 @@ interface Connection { consumer: Consumer; cluster: Cluster; connected: Promise<
 export interface Persistence {
   /** How long to retry what may pass. */
   patienceMs: number;
+  /** Ends the retries, and the wait for an answer within a second. */
   signal?: AbortSignal;
   /** How long one attempt may take, when it is more than one request. */
   answerMs?: number;
@@ -123,7 +127,7 @@ export class LogSession {
       if (this.#closed) throw new AtsError('ATS_INTERNAL', `${what}: the reader is closed`);
       const open = (this.#open ??= this.#connect());
       try {
-        return await within(answerMs, what, open.connected.then(() => request(open.cluster)));
+        return await within(answerMs, what, open.connected.then(() => request(open.cluster)), signal);
       } catch (error) {
         if (!isPassing(error)) throw lasting(this.kafka.brokers, what, error);
         await this.#drop(open);
@@ -150,7 +154,7 @@ export class LogSession {
   async #drop(open: Connection | undefined): Promise<void> {
     if (this.#open === open) this.#open = undefined;
     // What fails while a broken connection is taken down tells nothing: its successor is new.
-    await open?.connected.then(() => within(2000, 'disconnecting', open.consumer.disconnect())).catch(() => undefined);
+    if (open) await within(CLOSE_MS, 'disconnecting', open.connected.then(() => open.consumer.disconnect())).catch(() => undefined);
   }
 }
 

@@ -6,14 +6,22 @@ export class LateError extends Error {
   }
 }
 
-/** The promise's result, or a {@link LateError} after so many milliseconds. */
-export async function within<T>(milliseconds: number, what: string, promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => { timer = setTimeout(() => reject(new LateError(what, milliseconds)), milliseconds); });
+/** Whoever stops waits no longer for an answer that is on its way: a broker that works gives it sooner. */
+const HURRY_MS = 1000;
+
+/** The promise's result, or a {@link LateError} after so many milliseconds, or a second after the abort of `hurry`. */
+export async function within<T>(milliseconds: number, what: string, promise: Promise<T>, hurry?: AbortSignal): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const lateAfter = (time: number): NodeJS.Timeout => setTimeout(() => late.reject(new LateError(what, time)), time);
+  const timers = [lateAfter(milliseconds)];
+  const hurried = (): void => void timers.push(lateAfter(HURRY_MS));
+  if (hurry?.aborted) hurried();
+  else hurry?.addEventListener('abort', hurried, { once: true });
   try {
-    return await Promise.race([promise, late]);
+    return await Promise.race([promise, late.promise]);
   } finally {
-    clearTimeout(timer);
+    for (const timer of timers) clearTimeout(timer);
+    hurry?.removeEventListener('abort', hurried);
   }
 }
 

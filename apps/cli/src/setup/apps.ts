@@ -26,7 +26,7 @@ export interface AppStart {
 /** The local chain is free and final within seconds: an entry waits this long at most before its anchor is sent. */
 const ANCHOR_SECONDS = 5;
 /** Longer than an app's own deadline to stop (libs/service STOP_DEADLINE_MS). */
-const STOP_SECONDS = 20;
+const STOP_SECONDS = 10;
 
 /** The apps that serve the whole deployment, in order of dependence. */
 export function serverApps(around: Surroundings): AppStart[] {

@@ -17,7 +17,7 @@ import { Sending } from './sending.js';
 import { SensorLink, type Hello } from './sensor-link.js';
 import { Wakeup } from './wakeup.js';
 
-/** A send under way ends before the stop deadline of libs/service. */
+/** A send that takes longer has failed; on a stop it has a second more. */
 const SEND_DEADLINE_MS = 10_000;
 /** How long a full outbox waits before it is looked at again when nothing was sent, milliseconds. */
 const FULL_PAUSE_MS = 5000;
@@ -51,7 +51,7 @@ export class EdgeAgentService {
     });
     this.#outbox = outbox;
     const kafka = connectKafka({ brokers: config.kafkaBrokers, clientId: 'edge-agent', log: { info: (line) => log.info(line), warn: (line) => log.warn(line) } });
-    const producer = new EventProducer(kafka, { deadlineMs: SEND_DEADLINE_MS });
+    const producer = new EventProducer(kafka, { deadlineMs: SEND_DEADLINE_MS, signal: stopping });
     const prover = this.#prover();
     const view = new ChainView(deployment);
     const broker = new Outage('broker', log, this.readiness);
