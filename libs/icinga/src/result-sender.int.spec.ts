@@ -211,13 +211,32 @@ it('refusals reach their caller alone, and a state that has expired while it wai
   expect(icinga.asked).toHaveLength(5);
 });
 
+it('each answer is that of its own request, also of many that come in one piece', async () => {
+  icinga = await Stub.start();
+  ({ sender } = senderTo(icinga.port));
+  const sent = sendAll(200);
+  await icinga.untilAsked(CONNECTIONS * DEPTH);
+  const isOurs = (index: number) => index % 3 !== 1;
+  const answer = ({ index }: Asked) => {
+    const body = isOurs(index) ? ACCEPTED : '{"error":404,"status":"No objects found."}';
+    return `HTTP/1.1 ${isOurs(index) ? 200 : 404} Whatever\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  };
+  icinga.onAsked = (asked) => { asked.socket.write(answer(asked)); };
+  for (const [socket, asked] of Map.groupBy(icinga.asked, (one) => one.socket)) socket.write(asked.map(answer).join(''));
+  expect(await Promise.all(sent)).toEqual(sent.map((_, index) => (isOurs(index) ? 'accepted' : 'unknown')));
+});
+
 it('a signal takes back what waits, at once, and what is under way is completed', async () => {
   icinga = await Stub.start();
   ({ sender } = senderTo(icinga.port));
   const lost = new AbortController();
   const sent = sendAll(200, lost.signal);
   await icinga.untilAsked(CONNECTIONS * DEPTH);
+  let dropped = 0;
+  for (const one of sent) one.catch(() => { dropped++; });
   lost.abort();
+  // Before anything is answered.
+  while (dropped < 200 - CONNECTIONS * DEPTH) await new Promise((resolve) => setImmediate(resolve));
   for (const { response } of icinga.asked) accept(response);
   const outcomes = await Promise.allSettled(sent);
   expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(CONNECTIONS * DEPTH);
