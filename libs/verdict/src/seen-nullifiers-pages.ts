@@ -7,10 +7,19 @@ const IN_PAGE = PAGE_ROWS - 1;
 const SHORT = 7;
 const LONG = 8;
 
+/** What malloc takes for a page of short rows. */
+const CHUNK_BYTES = 4 * SHORT * PAGE_ROWS + 16;
+/** Among so many pages the last is as long as the others. */
+const MANY = 24;
+
+/** So many bytes or some more: as malloc takes them for a number of pages, where they are many. What is given back then fits what is taken next, and memory does not crumble. */
+export function fitting(bytes: number): number {
+  return bytes < CHUNK_BYTES / 2 ? bytes : Math.ceil((bytes + 16) / CHUNK_BYTES) * CHUNK_BYTES - 16;
+}
+
 /**
  * Rows of settled entries: the six words, then head and place; of the head the last 16 bits in a short row's one word, all of it in a long row's two.
- * In pages
- * of one size but for the last, outside the JavaScript heap: what is given back fits what is taken next.
+ * In pages of one size, outside the JavaScript heap; where they are few the last is shorter.
  */
 export class RowPages {
   readonly pages: readonly Uint32Array[];
@@ -18,7 +27,9 @@ export class RowPages {
 
   constructor(readonly length: number, short: boolean) {
     this.#words = short ? SHORT : LONG;
-    this.pages = Array.from({ length: Math.ceil(length / PAGE_ROWS) }, (_, n) => new Uint32Array(Math.min(PAGE_ROWS, length - n * PAGE_ROWS) * this.#words));
+    const count = Math.ceil(length / PAGE_ROWS);
+    const rowsOf = (n: number) => (count >= MANY ? PAGE_ROWS : Math.min(PAGE_ROWS, length - n * PAGE_ROWS));
+    this.pages = Array.from({ length: count }, (_, n) => new Uint32Array(rowsOf(n) * this.#words));
   }
 
   /** Writes the six words as they stand in another row, and what follows them. */

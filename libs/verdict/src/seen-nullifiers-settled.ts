@@ -1,7 +1,7 @@
 import { AtsError } from '#libs/errors';
 import { keyBytesOf, Places, seenOf, type Key, type Seen } from './seen-nullifiers-entry.js';
 import { Part } from './seen-nullifiers-part.js';
-import { RowPages } from './seen-nullifiers-pages.js';
+import { fitting, RowPages } from './seen-nullifiers-pages.js';
 import type { Young } from './seen-nullifiers-young.js';
 
 /** Of a part; fewer than 2^16, so that a row names its place in 16 bits. */
@@ -138,7 +138,7 @@ function directory(bits: number, places: Places): { starts: Uint16Array; epochs:
   const Highs = places.highs.every((high) => high < 2 ** 8) ? Uint8Array : Uint32Array;
   const highsAt = places.count * Epochs.BYTES_PER_ELEMENT;
   const startsAt = 2 * Math.ceil((highsAt + places.count * Highs.BYTES_PER_ELEMENT) / 2);
-  const buffer = new ArrayBuffer(startsAt + 2 * (2 ** bits + 1));
+  const buffer = new ArrayBuffer(fitting(startsAt + 2 * (2 ** bits + 1)));
   const epochs = new Epochs(buffer, 0, places.count);
   const highs = new Highs(buffer, highsAt, places.count);
   epochs.set(places.epochs);

@@ -1,9 +1,12 @@
 import { highOf, keyBytesOf, Places, ROW_WORDS, seenOf, writeRow, type Key, type Seen } from './seen-nullifiers-entry.js';
-import type { RowPages } from './seen-nullifiers-pages.js';
+import { fitting, type RowPages } from './seen-nullifiers-pages.js';
 import { Part } from './seen-nullifiers-part.js';
 
 /** Positions are 16-bit in the chains, and 0 is none. */
 export const MOST_YOUNG = 2 ** 16 - 1;
+
+/** An entry's share of the columns: addition, row, head, place, two links. */
+const MOST_ENTRY_BYTES = 8 + 4 * ROW_WORDS + 4 + 2 + 2 + 2;
 
 /** A place of the JavaScript heap: two numbers, an entry of a map, a link. */
 const PLACE_BYTES = 64;
@@ -21,12 +24,17 @@ export class Young extends Part {
   readonly #newest: Uint16Array;
   readonly #before: Uint16Array;
 
-  constructor(readonly capacity: number) {
+  readonly capacity: number;
+
+  /** @param least of entries that it can hold */
+  constructor(least: number) {
     super();
+    const capacity = Math.floor(fitting(least * MOST_ENTRY_BYTES) / MOST_ENTRY_BYTES);
+    this.capacity = capacity;
     const chains = 2 ** Math.floor(Math.log2(capacity));
     const [rowsAt, headsAt] = [8 * capacity, (8 + 4 * ROW_WORDS) * capacity];
     const [placesAt, beforeAt, newestAt] = [headsAt + 4 * capacity, headsAt + 6 * capacity, headsAt + 8 * capacity];
-    const buffer = new ArrayBuffer(newestAt + 2 * chains);
+    const buffer = new ArrayBuffer(fitting(newestAt + 2 * chains));
     this.#additions = new Float64Array(buffer, 0, capacity);
     this.#rows = new Uint32Array(buffer, rowsAt, capacity * ROW_WORDS);
     this.#heads = new Uint32Array(buffer, headsAt, capacity);

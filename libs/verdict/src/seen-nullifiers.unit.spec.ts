@@ -148,6 +148,12 @@ describe('a window of many', () => {
     for (let n = many; n < 2 * many; n += 97) expect(map.get(drawn(n))?.offset).toBe(n);
     expect(map.get(drawn(many - 1))).toBeUndefined();
     expect(map.get(drawn(2 * many))).toBeUndefined();
+    const settled = drawn(many + 1000);
+    for (let bit = 0; bit < 128; bit++) {
+      const near = Buffer.from(settled);
+      near[16 + (bit >>> 3)]! ^= 1 << (bit & 7);
+      if (map.get(near) !== undefined) throw new Error(`bit ${bit} does not count`);
+    }
   });
 
   it('keeps versions apart that were a batch away from one another, also over many shards, and refuses one that is too old to know', () => {
