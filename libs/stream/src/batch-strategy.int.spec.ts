@@ -160,3 +160,17 @@ it('a batch waits for the one before, and is left to the next run when a stop co
   expect(events.filter(({ kind }) => kind === 'retry')).toEqual([]);
   await again.close();
 }, 180_000);
+
+it('a batch that its handler gives up on a stop is left to the next run, and the stop ends', async () => {
+  let given = 0;
+  const { start, send, committed } = await app(async (batch) => {
+    given++;
+    await new Promise<void>((resolve) => { batch.signal.addEventListener('abort', () => resolve()); });
+    throw new AtsError('ATS_ICINGA_UNREACHABLE', 'no longer wanted');
+  });
+  await send('a');
+  const nest = await start();
+  await until('the batch', () => given === 1);
+  await nest.close();
+  expect([given, await committed()]).toEqual([1, null]);
+}, 180_000);

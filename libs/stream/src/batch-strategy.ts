@@ -134,9 +134,9 @@ export class KafkaBatchStrategy extends Server implements CustomTransportStrateg
       onEvent?.({ kind: 'dead-letter', topic, partition, offset: record.offset, reason });
     }, () => group.heartbeat());
     for (let attempt = 0; !(await this.#once(batch, attempt));) {
-      if (!group.current()) return false;
-      await pause(backoff(attempt++), signal);
-      if (!group.current()) return false;
+      if (!signal.aborted) await pause(backoff(attempt++), signal);
+      // On a stop the group still counts it as ours, so that what was under way can be committed.
+      if (signal.aborted || !group.current()) return false;
     }
     if (!group.owned()) return false;
     await group.commit();
