@@ -62,7 +62,7 @@ function judgeWith(set: ParameterSet, circuitsDir = CIRCUITS_FOLDER): Judge {
     codec: CODEC, events, verifiers, metrics: new GateMetrics(new Registry()),
     context: { scope: SCOPE, registry, decode: (topic, value, inForce) => events.decode(topic, value, inForce) },
     follower: { blockNow: () => BLOCK, blockOf: async () => BLOCK },
-    verification: new Verification({ verify: (proofs) => verifiers.verifyBatch(proofs), calls: 1, mostProofs: 8 }),
+    verification: new Verification({ verify: (proofs) => verifiers.verifyBatch(proofs), calls: 1, mostProofs: 8, paceMs: 0 }),
     outageOf: () => outage,
     parameterSets: new ParameterSets(registry),
   });

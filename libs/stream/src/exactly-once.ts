@@ -64,6 +64,9 @@ export interface ProcessorStatus {
 const DRAIN_MS = 2500;
 const LEAVE_MS = 1000;
 
+/** Under a steady load, what comes within this time is fetched together, milliseconds: requests cost broker and gate the more, the fewer records they carry. */
+const FETCH_PACE_MS = 20;
+
 /**
  * Reads topics, writes others, and commits both in one transaction for each piece of input: every input record has its output exactly once, whatever dies, freezes
  * or comes back when. docs/streaming.md says why each step stands where it does; the steps were found by breaking it.
@@ -82,7 +85,7 @@ export class ExactlyOnceProcessor<State, Prepared = undefined> {
     this.#options = options;
     this.#reader = new LogReader(kafka);
     this.#consumer = new GroupConsumer({
-      kafka, groupId, topics, ...(memberFile !== undefined && { memberFile }),
+      kafka, groupId, topics, paceMs: FETCH_PACE_MS, ...(memberFile !== undefined && { memberFile }),
       onBatch: async (batch) => this.#lanes.get(nameOf(batch))?.accept(batch),
       onHidden: (topic, partition, first, last) => this.#lanes.get(nameOf({ topic, partition }))?.hidden(first, last),
       onJoin: (assignment, memberId, tenure) => this.#onJoin(assignment, memberId, tenure),

@@ -31,6 +31,8 @@ export interface GroupConsumerParameters {
   memberFile?: string;
   /** Most that one fetch takes of a partition, bytes. Default 256 KiB. */
   fetchBytes?: number;
+  /** Batches are handled no faster than one of a partition in so many milliseconds, so that more comes with each fetch. Default: as fast as they come. */
+  paceMs?: number;
   /** Batches of one partition come one at a time; those of different partitions together. What it throws is fatal: it handles its own errors. */
   onBatch(batch: GroupBatch): Promise<void>;
   /** Offsets of transaction markers and aborted records alone, which never make a batch. */
@@ -60,6 +62,7 @@ export class GroupConsumer {
   #generation = 0;
   #stopped = false;
   #handling = 0;
+  #paced = -Infinity;
   #lastFetch = Date.now();
 
   constructor(options: GroupConsumerParameters) {
@@ -185,6 +188,7 @@ export class GroupConsumer {
     const beating = setInterval(() => batch.beat(), HEARTBEAT_MS);
     try {
       await this.#options.onBatch(batch);
+      await this.#pace();
     } catch (error) {
       // An error of the group's protocol goes to kafkajs, which joins again; any other is not for it to judge.
       if (!batch.groupError) this.#fail(`group ${this.#options.groupId}: ${describe(error)}`, error);
@@ -194,6 +198,13 @@ export class GroupConsumer {
       this.#lastFetch = Date.now();
     }
     if (batch.groupError) throw batch.groupError;
+  }
+
+  /** kafkajs fetches again when all batches of a fetch are handled. One that comes alone was not held up, only what would follow at once. */
+  async #pace(): Promise<void> {
+    const early = this.#paced + (this.#options.paceMs ?? 0) - performance.now();
+    if (early > 0) await pause(early, this.#stop.signal);
+    this.#paced = performance.now();
   }
 
   async #leaveForPredecessor(): Promise<void> {

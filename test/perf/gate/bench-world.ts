@@ -100,10 +100,6 @@ export class BenchWorld {
     this.reader = new LogReader(this.client, { patienceMs: 60_000 });
   }
 
-  anotherProducer(): EventProducer {
-    return new EventProducer(this.client);
-  }
-
   /** A topic of nobody's table. */
   async makeTopic(topic: string, partitions: number): Promise<void> {
     await ensureTopics(this.client, { [topic]: { partitions, config: { 'message.timestamp.type': 'LogAppendTime' } } });

@@ -9,6 +9,8 @@ import { sharesOf, type Shares } from './profile.js';
 /** How many records the producer sends at once. */
 const SEND = 250;
 const POLL_MS = 100;
+/** How long a producer gathers records under a steady load. Latency counts from the broker's time of arrival. */
+const LINGER_MS = 20;
 /** A row that takes longer is broken. */
 const PATIENCE_MS = 240_000;
 
@@ -63,11 +65,16 @@ export class Bout {
     return { records: made.length, seconds, recordsPerSecond: made.length / seconds, cpu, brokerCpu };
   }
 
-  /** Sends at a steady rate whatever the contender does. Latency is by broker time, from a record's to its verdict's. */
-  async latency(made: readonly Made[], perSecond: number): Promise<Latency> {
+  /**
+   * Sends at a steady rate whatever the contender does. Latency is by broker time, from a record's to its verdict's. The first seconds are left out: there the
+   * contender and the broker's JIT still work off the change of load.
+   */
+  async latency(made: readonly Made[], perSecond: number, unmeasuredSeconds: number): Promise<Latency> {
     const places = await this.steady(made, perSecond);
     await this.judgedAll();
-    const added = (await this.decisions(places)).map(({ came, decided }) => decided - came);
+    const decisions = await this.decisions(places);
+    const from = Math.min(...decisions.map(({ came }) => came)) + 1000 * unmeasuredSeconds;
+    const added = decisions.filter(({ came }) => came >= from).map(({ came, decided }) => decided - came);
     return { p50: percentile(added, 0.5), p99: percentile(added, 0.99), perSecond: Math.round(perSecond) };
   }
 
@@ -94,7 +101,7 @@ export class Bout {
       const now = made.slice(sent, due);
       sent = due;
       if (now.length > 0) sends.push(this.#send(now).then((sentTo) => { for (const place of sentTo) places.add(place); }));
-      await delay(4);
+      await delay(LINGER_MS);
     }
     await Promise.all(sends);
     return places;
@@ -106,15 +113,6 @@ export class Bout {
       if (performance.now() > deadline) throw new Error(`${this.#sent} records were sent, not all have a verdict after ${PATIENCE_MS} ms; ${this.contender.said}`);
       await delay(POLL_MS);
     }
-  }
-
-  /** Sends the same records over and over, as fast as they are taken, until the signal is aborted. Resolves with how many were sent. */
-  async flood(made: readonly Made[], signal: AbortSignal): Promise<number> {
-    const producer = this.bench.anotherProducer();
-    let sent = 0;
-    for (let at = 0; !signal.aborted; at = (at + SEND) % made.length) sent += (await producer.send(made.slice(at, at + SEND).map(({ record }) => record))).length;
-    await producer.close();
-    return sent;
   }
 
   /** The decisions on these records, once there is one on each, or those that there are by then. */

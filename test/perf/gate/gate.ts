@@ -1,7 +1,6 @@
 import { GateProcess } from '../../support/gate-process.js';
 import type { BenchWorld } from './bench-world.js';
 import type { Contender, Decision } from './contender.js';
-import { peakMiB } from './meter.js';
 import { SEEDED_FROM } from './seeded-window.js';
 
 /** The gate's process, as anybody would start it, with an inspector's port. */
@@ -69,11 +68,9 @@ export class Gate implements Contender {
     if (settled && (verified.size > 0 || rejected !== 0)) throw new Error(`${verified.size} verified and ${rejected} rejected events beyond the audit log`);
   }
 
-  /** Ends it as an operator would. Resolves with what it had resident at most, MiB. */
-  async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<number> {
-    const peak = peakMiB(this.pid);
+  /** Ends it as an operator would. */
+  async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
     await this.gate.end(signal);
-    return peak;
   }
 }
 

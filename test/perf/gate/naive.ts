@@ -5,7 +5,6 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { BenchWorld } from './bench-world.js';
 import type { Contender, Decision } from './contender.js';
-import { peakMiB } from './meter.js';
 
 const TOPIC = 'naive-verdicts';
 
@@ -46,11 +45,9 @@ export class Naive implements Contender {
     }
   }
 
-  async stop(): Promise<number> {
-    const peak = peakMiB(this.pid);
+  async stop(): Promise<void> {
     const ended = once(this.child, 'exit');
     this.child.kill('SIGKILL');
     await ended;
-    return peak;
   }
 }

@@ -1,6 +1,10 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { TOPICS } from '#libs/events';
 import type { BenchWorld } from './bench-world.js';
 import { Bout } from './contender.js';
+import type { FloodOrder } from './flood-worker.js';
 import { Gate } from './gate.js';
 import { honestMessages, withBad, type Made } from './messages.js';
 import { percentile } from './meter.js';
@@ -88,13 +92,11 @@ export async function fairness(bench: BenchWorld, env: Readonly<Record<string, s
     const rows: FairnessRow[] = [];
     for (const flooded of [false, true]) {
       const part = others.splice(0, Math.round(perSecond * seconds));
-      const stop = new AbortController();
-      const sending = flooded ? bout.flood(flood, stop.signal) : Promise.resolve(0);
+      const sending = flooded ? await Flood.start(bench, flood) : undefined;
       const from = Date.now();
       const places = await bout.steady(part, perSecond);
       const until = Date.now();
-      stop.abort();
-      const floods = await sending;
+      const floods = (await sending?.stop()) ?? 0;
       // Those that are late are waited for a while; the flood's own rest is not.
       const decisions = await bout.decided(places, LATE_MS);
       const row = (shares: boolean) => {
@@ -113,6 +115,27 @@ export async function fairness(bench: BenchWorld, env: Readonly<Record<string, s
     return rows;
   } finally {
     await gate.stop('SIGKILL');
+  }
+}
+
+/** The process of flood-worker.ts. */
+class Flood {
+  private constructor(private readonly child: ChildProcess) {}
+
+  /** Resolves when the first records have been taken. */
+  static async start(bench: BenchWorld, made: readonly Made[]): Promise<Flood> {
+    const child = fork(fileURLToPath(new URL('./flood-worker.ts', import.meta.url)), { serialization: 'advanced' });
+    const order: FloodOrder = { brokers: [bench.kafka.brokers], records: made.map(({ record }) => record) };
+    child.send(order);
+    await once(child, 'message');
+    return new Flood(child);
+  }
+
+  /** Resolves with how many records were sent. */
+  async stop(): Promise<number> {
+    this.child.send('stop');
+    const [sent] = await once(this.child, 'message') as [number];
+    return sent;
   }
 }
 

@@ -17,6 +17,8 @@ export interface VerificationParameters {
   calls: number;
   /** Proofs of a batch, at most. */
   mostProofs: number;
+  /** Proofs that are too few for a whole batch are let in no more often than this, milliseconds: so long one waits for company at most. */
+  paceMs: number;
   onBatch?(batch: { proofs: number; failed: number; seconds: number; standing: string }): void;
 }
 
@@ -37,14 +39,19 @@ interface Item {
 }
 
 /**
- * Verifies the proofs of all partitions and circuits in common batches. What is there is verified at once while a verifier is idle; what comes while all are
- * busy makes the next, larger batch. Nothing waits for company.
+ * Verifies the proofs of all partitions and circuits in common batches. A proof that comes alone is verified at once. What comes soon after it, or while all
+ * verifiers are busy, makes a larger batch: a small one costs most of what a large one does, and under a steady load that time is missing elsewhere.
  */
 export class Verification {
   readonly #queue: FairQueue<Item>;
   readonly #standing = new GoodStanding(MOST_AUTHORS);
   #running = 0;
-  #scheduled = false;
+  /** Of the proofs that wait, how many have waited for company long enough. */
+  #letIn = 0;
+  #letInAt = -Infinity;
+  /** Set while a let-in is due: at the end of this turn of the event loop, in which other partitions may have proofs too, or later. */
+  #atTurn: NodeJS.Immediate | undefined;
+  #atTime: NodeJS.Timeout | undefined;
 
   constructor(private readonly parameters: VerificationParameters) {
     this.#queue = new FairQueue(parameters.mostProofs);
@@ -70,22 +77,34 @@ export class Verification {
       const author = proof.event.pseudonym.toString('latin1');
       this.#queue.push(flow, this.#standing.has(author) ? 'good' : 'suspect', { proof, author, request, index });
     });
-    this.#schedule();
+    this.#admit();
     return await promise;
   }
 
-  /** Begins after the present turn of the event loop, in which other partitions may have proofs too. */
-  #schedule(): void {
-    if (this.#scheduled || this.#running >= this.parameters.calls) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      while (this.#running < this.parameters.calls) {
-        const batch = this.#queue.take();
-        if (batch === undefined) return;
-        void this.#run(batch);
-      }
-    });
+  #admit(): void {
+    if (this.#atTurn !== undefined) return;
+    const { mostProofs, paceMs } = this.parameters;
+    const early = this.#letInAt + paceMs - performance.now();
+    if (early <= 0 || this.#queue.size - this.#letIn >= mostProofs) this.#atTurn = setImmediate(() => this.#letAllIn());
+    else this.#atTime ??= setTimeout(() => this.#letAllIn(), early);
+  }
+
+  #letAllIn(): void {
+    clearImmediate(this.#atTurn);
+    clearTimeout(this.#atTime);
+    this.#atTurn = this.#atTime = undefined;
+    this.#letIn = this.#queue.size;
+    this.#letInAt = performance.now();
+    this.#begin();
+  }
+
+  #begin(): void {
+    while (this.#letIn > 0 && this.#running < this.parameters.calls) {
+      const batch = this.#queue.take();
+      if (batch === undefined) return;
+      this.#letIn = Math.max(0, this.#letIn - batch.items.length);
+      void this.#run(batch);
+    }
   }
 
   async #run(batch: Batch<Item>): Promise<void> {
@@ -108,7 +127,7 @@ export class Verification {
     const milliseconds = performance.now() - began;
     if (items.length > 0) this.parameters.onBatch?.({ proofs: items.length, failed, seconds: milliseconds / 1000, standing: batch.standing });
     this.#queue.settle(batch, { failed, milliseconds });
-    this.#schedule();
+    this.#begin();
   }
 }
 

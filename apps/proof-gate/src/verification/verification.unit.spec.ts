@@ -38,9 +38,9 @@ const proofs = (count: number, holds = true) => Array.from({ length: count }, (_
 const never = new AbortController().signal;
 
 let verifier: Verifier;
-const verificationWith = (calls: number, mostProofs = 100) => {
+const verificationWith = (calls: number, mostProofs = 100, paceMs = 0) => {
   verifier = new Verifier();
-  return new Verification({ verify: verifier.verify, calls, mostProofs });
+  return new Verification({ verify: verifier.verify, calls, mostProofs, paceMs });
 };
 
 it('answers each request for its own proofs, in order, whatever batches they came in', async () => {
@@ -69,6 +69,31 @@ it('a lone proof waits for nothing, and what comes while all verifiers are busy 
   await verifier.work();
   expect(verifier.sizes).toEqual([3, 1, 3]);
   expect(await Promise.all([first, ...rest])).toEqual([[true], [true], [true], [true]]);
+});
+
+it('a proof that comes soon after another waits for company, no longer than the pace, and not when there is a whole batch', async () => {
+  const verification = verificationWith(2, 5, 60_000);
+  const first = verification.verify('a', [proof(1)], never);
+  await turn();
+  expect(verifier.sizes).toEqual([1]);
+  const few = [verification.verify('a', proofs(2), never), verification.verify('b', proofs(2), never)];
+  await turn();
+  expect(verifier.sizes).toEqual([1]);
+  const enough = verification.verify('c', proofs(1), never);
+  await turn();
+  expect(verifier.calls.length).toBeGreaterThan(1);
+  await verifier.work();
+  expect(await Promise.all([first, ...few, enough])).toEqual([[true], [true, true], [true, true], [true]]);
+
+  const paced = verificationWith(1, 5, 20);
+  const before = paced.verify('a', [proof(1)], never);
+  await turn();
+  await verifier.work();
+  await before;
+  const alone = paced.verify('a', [proof(2)], never);
+  while (verifier.calls.length < 2) await turn();
+  await verifier.work();
+  expect(await alone).toEqual([true]);
 });
 
 it('has no more calls under way than it may, and no more proofs in one', async () => {
