@@ -106,7 +106,8 @@ export class KafkaBatchStrategy extends Server implements CustomTransportStrateg
     await this.#work.get(place);
     // An error of the group is kafkajs's to hear, and what is done later would hide it.
     await group.heartbeat();
-    if (!group.current()) return;
+    // Nor may it be committed past one that was given up because the membership ended, though nobody has joined since.
+    if (!group.current() || !group.tenure.holds) return;
     group.resolve();
     this.#work.set(place, this.#complete(group));
   }
