@@ -32,12 +32,9 @@ export async function runBroken(world: ChaosWorld, fault: Fault, household: numb
   const feeding = produce({ kafka: world.kafka, traffic, ledger, allowance, signal: over.signal });
   try {
     await a.works(PATIENCE_MS);
-    if (fault === 'outside') await dieAt('offsets', a, b);
-    else if (fault === 'split-offsets') await dieAt('committed', a, b);
-    else await outliveOwnEviction(world, a, b, fault);
+    await situation(world, a, b, fault);
     over.abort();
     await feeding;
-    await b.works(PATIENCE_MS);
     await drained(world);
     return judge({ sent: ledger.sent(), ...(await topicFacts(world, since)) });
   } finally {
@@ -47,11 +44,55 @@ export async function runBroken(world: ChaosWorld, fault: Fault, household: numb
   }
 }
 
+/** One of the two works on when it resolves. */
+async function situation(world: ChaosWorld, a: AppLife, b: AppLife, fault: Fault): Promise<void> {
+  switch (fault) {
+    case 'outside': return await dieAt('offsets', a, b);
+    case 'split-offsets': return await dieAt('committed', a, b);
+    case 'own-position': return await comeBack(world, a, b);
+    case 'early-state': return await joinAgain(world, a);
+    default: return await outliveOwnEviction(world, a, b, fault);
+  }
+}
+
 /** One dies at this point, the other goes on where it was. */
 async function dieAt(point: Point, a: AppLife, b: AppLife): Promise<void> {
   a.setTraps({ at: point, signal: 'SIGKILL' });
   await within('the trap', a.ended());
   await b.start({ supervised: false });
+  await b.works(PATIENCE_MS);
+}
+
+/** Frozen behind a commit of its own, thrown out of the group, woken once another has been given the partition, has gone on in it and died: it is its own again. */
+async function comeBack(world: ChaosWorld, a: AppLife, b: AppLife): Promise<void> {
+  const blows = new Blows(world);
+  try {
+    a.setTraps({ at: 'committed', signal: 'SIGSTOP', topic: 'telemetry' });
+    await until('it stands still', () => a.isFrozen(), PATIENCE_MS);
+    await blows.expel(a);
+    b.setTraps({ at: 'committed', signal: 'SIGKILL', topic: 'telemetry' });
+    await b.start({ supervised: false });
+    await within('its successor', b.ended());
+    await blows.expel(b);
+    a.thaw();
+  } finally {
+    await blows.close();
+  }
+}
+
+/** Its membership ends and begins anew between verdicts and their transaction: they are given up, the state stays, and the same records come again. */
+async function joinAgain(world: ChaosWorld, a: AppLife): Promise<void> {
+  const blows = new Blows(world);
+  try {
+    a.hold();
+    await until('verdicts are held', () => a.notes().some((line) => line.startsWith('held telemetry/')), PATIENCE_MS);
+    const before = a.memberId();
+    await blows.expel(a);
+    await until('it is a member again', () => ![before, undefined].includes(a.memberId()), PATIENCE_MS);
+    a.release();
+  } finally {
+    await blows.close();
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
  * Loaded into a gate's process before the gate (node --import): strikes it from within at a point of a transaction, and turns its protocol into a broken
- * one where a run says so. Both take hold of the Kafka client's producers and of the reader, whatever the gate makes of them.
+ * one where a run says so. Both take hold of the Kafka client's producers and of the reader, whatever the gate makes of them; `early-state` alone of its judge.
  */
 import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -32,6 +32,8 @@ function step(at: Point, transactionalId: string): void {
 const role = KafkaClient.prototype.role;
 const committed = LogReader.prototype.committed;
 const early = new Map<string, bigint | null>();
+/** Where this process's own last commit ended, for `own-position`. */
+const own = new Map<string, bigint>();
 
 KafkaClient.prototype.role = function trapped(this: KafkaClient, ...parameters): KafkaJsClient {
   const client = role.apply(this, parameters);
@@ -53,7 +55,7 @@ KafkaClient.prototype.role = function trapped(this: KafkaClient, ...parameters):
 
 LogReader.prototype.committed = async function noted(this: LogReader, groupId, topic, partition): Promise<bigint | null> {
   const place = `${topic}/${partition}`;
-  const offset = early.has(place) ? early.get(place)! : await committed.call(this, groupId, topic, partition);
+  const offset = early.has(place) ? early.get(place)! : (own.get(place) ?? (await committed.call(this, groupId, topic, partition)));
   early.delete(place);
   note(`committed ${place}`);
   return offset;
@@ -83,11 +85,12 @@ function struck(transaction: Transaction, id: string, begin: () => Promise<Trans
       await Promise.race([committing, delay(Math.random() * 4)]);
       step('committing', id);
       await committing;
+      if (fault === 'own-position') for (const { topic, partitions } of offsets!.topics) for (const { partition, offset } of partitions) own.set(`${topic}/${partition}`, BigInt(offset));
       step('committed', id);
       if (fault === 'split-offsets' && offsets) {
-        const own = await begin();
-        await own.sendOffsets(offsets);
-        await own.commit();
+        const second = await begin();
+        await second.sendOffsets(offsets);
+        await second.commit();
       }
     },
   };
@@ -103,7 +106,23 @@ function readEarly(producer: Producer, kafka: KafkaClient, transactionalId: stri
     early.set(place, await committed.call(reader, GROUP, topic!, Number(partition)));
     note(`committed ${place}`);
     await reader.close();
-    while (holdFile !== undefined && existsSync(holdFile)) await delay(20);
+    await released();
     await connect();
+  };
+}
+
+async function released(): Promise<void> {
+  while (holdFile !== undefined && existsSync(holdFile)) await delay(20);
+}
+
+if (fault === 'early-state') {
+  const { Judge } = await import('../../../apps/proof-gate/src/judge.js');
+  const judge = Judge.prototype.process;
+  Judge.prototype.process = async function hasty(this: InstanceType<typeof Judge>, memory, records, at, prepared) {
+    const { output, committed: takeOver } = await judge.call(this, memory, records, at, prepared);
+    takeOver();
+    if (holdFile !== undefined && existsSync(holdFile)) note(`held ${at.topic}/${at.partition}`);
+    await released();
+    return { output, committed: () => undefined };
   };
 }

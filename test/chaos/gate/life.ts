@@ -127,7 +127,7 @@ export class AppLife {
 
   /** The member id that it wrote down when it joined its group. */
   memberId(): string | undefined {
-    return existsSync(this.file('member')) ? readFileSync(this.file('member'), 'utf8') : undefined;
+    return existsSync(this.file('member')) ? readFileSync(this.file('member'), 'utf8') || undefined : undefined;
   }
 
   notes(): string[] {

@@ -1,6 +1,6 @@
 /**
  * `make chaos`: SEED, KILLS, BROKER_KILLS, EVICTIONS, VALID, BAD, KAFKA (cluster, single) and BOUND_SECONDS bound it; the report is .attestream/chaos.json. KEEP=1 leaves
- * all data where they were.
+ * all data where they were. The single node is about what its broker forgets: its run is smaller.
  */
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -11,9 +11,15 @@ import { chaos } from './chaos.js';
 import { ChaosWorld } from './world.js';
 
 const count = z.coerce.number().int().nonnegative();
-const { SEED, KILLS, BROKER_KILLS, EVICTIONS, VALID, BAD, KAFKA, BOUND_SECONDS, KEEP } = z.object({
-  SEED: count.default(5), KILLS: count.default(110), BROKER_KILLS: count.default(6), EVICTIONS: count.default(8), VALID: count.default(20_000), BAD: count.default(2_000),
-  KAFKA: z.enum(['cluster', 'single']).default('cluster'), BOUND_SECONDS: count.default(1_500), KEEP: z.enum(['', '0', '1']).default(''),
+const USUAL = {
+  cluster: { kills: 110, brokerKills: 6, evictions: 8, valid: 20_000, bad: 2_000 },
+  single: { kills: 30, brokerKills: 5, evictions: 3, valid: 5_000, bad: 500 },
+} as const;
+const { KAFKA } = z.object({ KAFKA: z.enum(['cluster', 'single']).default('cluster') }).parse(process.env);
+const usual = USUAL[KAFKA];
+const { SEED, KILLS, BROKER_KILLS, EVICTIONS, VALID, BAD, BOUND_SECONDS, KEEP } = z.object({
+  SEED: count.default(5), KILLS: count.default(usual.kills), BROKER_KILLS: count.default(usual.brokerKills), EVICTIONS: count.default(usual.evictions),
+  VALID: count.default(usual.valid), BAD: count.default(usual.bad), BOUND_SECONDS: count.default(1_500), KEEP: z.enum(['', '0', '1']).default(''),
 }).parse(process.env);
 const GATES = 3;
 
