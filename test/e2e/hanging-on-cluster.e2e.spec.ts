@@ -59,6 +59,18 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 }, 180_000);
 
+it('a transaction under way does not hang, whichever broker coordinates it', async () => {
+  await ensureTopics(kafka, { 'under-way': { partitions: 1, config: {} } }, { replicationFactor: BROKERS.length });
+  // The first transaction makes the coordinators' log, whose four partitions the brokers share.
+  const producers = [0, 1, 2, 3].map((n) => kafka.role(`under-way-${n}`).producer({ transactionalId: `proof-gate-telemetry-${n}`, maxInFlightRequests: 1, transactionTimeout: WAIT_MS }));
+  for (const producer of producers) await producer.connect();
+  const transactions = await Promise.all(producers.map((producer) => producer.transaction()));
+  for (const transaction of transactions) await transaction.send({ topic: 'under-way', messages: [{ value: 'one' }] });
+  expect(await findHangingTransactions(kafka, { patienceMs: 60_000 })).toEqual([]);
+  for (const transaction of transactions) await transaction.commit();
+  for (const producer of producers) await producer.disconnect();
+}, 300_000);
+
 it('a broker of three that is killed under load leaves nothing hanging, and every transaction whole', async () => {
   const transacting = new Transacting(kafka, 4);
   try {

@@ -48,7 +48,7 @@ export interface Cluster {
   metadata(): Promise<Metadata | null>;
 }
 
-export interface Metadata { brokers: { nodeId: number }[]; topicMetadata: { topic: string; partitionMetadata: { partitionId: number; leader: number }[] }[] }
+export interface Metadata { brokers: { nodeId: number }[]; topicMetadata: { topic: string; partitionMetadata: { partitionId: number; leader: number; replicas: number[] }[] }[] }
 
 /** A request that kafkajs does not know. */
 export interface RawRequest<T> {

@@ -26,7 +26,7 @@ export async function repairAfterStart(kafka: KafkaClient, say: (line: string) =
   let first: ReadonlySet<string> | undefined;
   try {
     for (; Date.now() < began + SETTLE_MS && !signal?.aborted; await pause(200, signal)) {
-      const seen = await session.ask('open transactions', persistence, (cluster) => look(cluster));
+      const seen = await session.ask('open transactions', persistence, (cluster) => look(cluster, { ...(signal && { signal }) }));
       first ??= new Set(seen.open.map(keyOf));
       const hanging = seen.hanging.filter((open) => !refused.has(keyOf(open)));
       // A transaction under way is its producer's business, but for those from before the kill: their markers can still be forgotten.

@@ -37,10 +37,15 @@ export interface Decision {
  * The coordinator logs PrepareCommit or PrepareAbort with all partitions before any marker is written, and a partition is added to the transaction before its first
  * record. So the open records belong to the newest decided transaction that lists the partition, or to older ones that were forgotten here too: any marker in
  * between would have ended the open transaction. If all of those were decided alike, that is the decision. A marker of the same producer and epoch in another
- * partition must not contradict, and says it alone where the coordinator's log was compacted. All else is unknown: to guess would split a transaction.
+ * partition must not contradict, and says it alone where the coordinator's log was compacted. All else is unknown: to guess would split a transaction. So is
+ * what that log's last word has under way: whatever a look took it for, its coordinator will end it.
  */
 export function decide(evidence: Evidence): Decision {
   const { place, producerEpoch, states, statesComplete, siblings } = evidence;
+  const last = states.at(-1);
+  if (last?.state === 'Ongoing' && last.producerEpoch >= producerEpoch && last.partitions.some((one) => isSame(one, place))) {
+    return unknown(`by the coordinator's log, a transaction that holds ${nameOf(place)} is under way since ${new Date(last.updatedAt).toISOString()}`);
+  }
   const decided = states.filter(({ state, partitions, producerEpoch: epoch }) =>
     (state === 'PrepareCommit' || state === 'PrepareAbort') && epoch >= producerEpoch && partitions.some((one) => isSame(one, place)));
   if (statesComplete && decided.length > 0) return byCoordinator(decided, evidence);

@@ -51,7 +51,7 @@ export interface Found { readonly told: HangingTransaction; readonly open: OpenT
 
 export async function findIn(session: LogSession, persistence: Persistence): Promise<Found[]> {
   return await session.ask('hanging transactions', { ...persistence, answerMs: EVIDENCE_MS }, async (cluster) => {
-    const seen = await look(cluster);
+    const seen = await look(cluster, { ...(persistence.signal && { signal: persistence.signal }) });
     const evidence = await evidenceOf(cluster, seen, seen.hanging);
     return seen.hanging.map((open, i) => {
       const coordinator = seen.coordinators.get(open.producerId);

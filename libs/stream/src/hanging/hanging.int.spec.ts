@@ -25,7 +25,7 @@ let processor: ExactlyOnceProcessor<null>;
 const events: ProcessorEvent[] = [];
 
 /** Java's hash of a string is how the broker spreads groups over its four partitions of offsets. */
-const offsetsPartition = (group: string) => (Buffer.from(group).reduce((hash, code) => (Math.imul(hash, 31) + code) | 0, 0) & 0x7fff_ffff) % 4;
+const offsetsPartition = (group: string) => Math.abs(Buffer.from(group).reduce((hash, code) => (Math.imul(hash, 31) + code) | 0, 0)) % 4;
 const hangs = async () => (await findHangingTransactions(kafka, { patienceMs: 60_000 })).map(({ topic, partition }) => `${topic}[${partition}]`).sort();
 const resets = () => events.filter((event) => event.kind === 'reset').map(({ why }) => why);
 

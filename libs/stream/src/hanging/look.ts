@@ -1,6 +1,7 @@
 import type { Broker, Cluster } from '../kafkajs.js';
+import { pause } from '../time.js';
 import { isSame, nameOf } from './decide.js';
-import { STATE_TOPIC } from './state-log.js';
+import { partitionOf, STATE_TOPIC } from './state-log.js';
 import { describeProducers, describeTransactions, listTransactions, type CoordinatorState, type Place, type ProducerState } from './requests.js';
 
 /** A partition with the broker that leads it. */
@@ -21,18 +22,40 @@ export interface Look {
   readonly coordinators: ReadonlyMap<bigint, CoordinatorState & { broker: number }>;
 }
 
+export interface LookParameters {
+  /** Which partitions are looked into. Default: all, internal ones too. */
+  isWanted?: (place: Place) => boolean;
+  /** Ends the wait between two looks, and the look with it. */
+  signal?: AbortSignal;
+  /** Milliseconds between two looks. Default 2 s: much longer than a broker that stood still takes to hear what was decided meanwhile. */
+  apartMs?: number;
+}
+
 /**
- * Looks for transactions that nobody will end. Reads only. Takes three looks, in this order: what is open, what coordinators still have to end, what is still open.
- * A coordinator knows a partition before its first record is written, and forgets it only after the marker is. So what is open before and after
- * a coordinator that does not know of it hangs, however short its age. That holds for brokers that are what they are asked as: see {@link requireAgreed}.
+ * Looks for transactions that nobody will end. Reads only. What hangs does so for ever; but of several brokers one may answer as what it is no longer. So
+ * where there are several, what hangs must do so in two looks that begin anew: the same transaction in the same place.
  */
-export async function look(cluster: Cluster, only?: ReadonlySet<string>): Promise<Look> {
+export async function look(cluster: Cluster, { isWanted = () => true, signal, apartMs = 2000 }: LookParameters = {}): Promise<Look> {
+  const first = await lookOnce(cluster, isWanted);
+  if (first.hanging.length === 0 || !first.severalBrokers) return first;
+  await pause(apartMs, signal);
+  if (signal?.aborted) throw passing('stopped between two looks');
+  const second = await lookOnce(cluster, isWanted);
+  return { ...second, hanging: second.hanging.filter((one) => first.hanging.some((before) => isSameTransaction(one, before) && one.producerEpoch === before.producerEpoch)) };
+}
+
+/**
+ * Asks in this order: what is open, what coordinators still have to end, what is still open. A coordinator knows a partition before its first record is
+ * written, and forgets it only after the marker is. So what is open before and after a coordinator that does not know of it hangs, however short its age.
+ * That holds for brokers that are what they are asked as: see {@link requireAgreed}.
+ */
+async function lookOnce(cluster: Cluster, isWanted: (place: Place) => boolean): Promise<Look & { severalBrokers: boolean }> {
   const metadata = await cluster.metadata();
   // How kafkajs says that no broker gave a whole answer: a partition may be without a leader for the moment.
   if (metadata === null) throw passing('no broker tells who leads every partition');
   const { brokers, topicMetadata } = metadata;
   const all = topicMetadata.flatMap(({ topic, partitionMetadata }) => partitionMetadata.map(({ partitionId, leader }) => ({ topic, partition: partitionId, leader })));
-  const places = all.filter(({ topic }) => only?.has(topic) ?? true);
+  const places = all.filter(isWanted);
   const ids = brokers.map(({ nodeId }) => nodeId);
   const producers = await producersOf(cluster, places);
   const open = producers.filter((one): one is OpenTransaction => one.startOffset !== undefined);
@@ -40,20 +63,29 @@ export async function look(cluster: Cluster, only?: ReadonlySet<string>): Promis
   const coordinators = await coordinatorsOf(cluster, ids, statePlaces, [...new Set(open.map(({ producerId }) => producerId))]);
   const suspects = open.filter((one) => !(coordinators.get(one.producerId)?.partitions ?? []).some((place) => isSame(place, one)));
   const still = await producersOf(cluster, suspects);
-  const hanging = suspects.filter((one) => still.some((now) => isSame(now, one) && now.producerId === one.producerId && now.startOffset === one.startOffset));
+  const hanging = suspects.filter((one) => still.some((now) => isSameTransaction(now, one)));
   if (hanging.length > 0) await requireAgreed(cluster, ids, [...hanging, ...statePlaces]);
-  return { brokers: ids, places, producers, open, hanging, coordinators };
+  // Of several, one alone may be there to be seen.
+  const severalBrokers = ids.length > 1 || topicMetadata.some(({ partitionMetadata }) => partitionMetadata.some(({ replicas }) => replicas.length > 1));
+  return { brokers: ids, places, producers, open, hanging, coordinators, severalBrokers };
+}
+
+/** No two transactions of a partition begin at the same offset. */
+export function isSameTransaction(a: ProducerState, b: ProducerState): boolean {
+  return isSame(a, b) && a.producerId === b.producerId && a.startOffset === b.startOffset;
 }
 
 /**
  * A broker that was stopped or cut off answers, for a moment, as the leader or coordinator that it was: it shows as open what its successor has ended, or does not
- * know of what its successor has begun. The successor knew of its office before: so all must still agree on who leads.
+ * know of what its successor has begun. The successor knew of its office before: so all must still agree on who leads, those too that only some of them know of.
  */
 async function requireAgreed(cluster: Cluster, brokers: readonly number[], places: readonly LedPlace[]): Promise<void> {
-  if (brokers.length === 1) return;
   const topics = [...new Set(places.map(({ topic }) => topic))];
-  for (const id of brokers) {
-    const { topicMetadata } = await (await brokerOf(cluster, id)).metadata(topics);
+  const toAsk = new Set(brokers);
+  // What is added while it is gone through is gone through as well.
+  for (const id of toAsk) {
+    const { brokers: known, topicMetadata } = await (await brokerOf(cluster, id)).metadata(topics);
+    for (const { nodeId } of known) toAsk.add(nodeId);
     const leaders = new Map(topicMetadata.flatMap(({ topic, partitionMetadata }) => partitionMetadata.map(({ partitionId, leader }) => [`${topic}/${partitionId}`, leader])));
     const moved = places.find(({ topic, partition, leader }) => leaders.get(`${topic}/${partition}`) !== leader);
     if (moved) throw passing(`broker ${id} does not take ${moved.leader} for the leader of ${nameOf(moved)}`);
@@ -77,7 +109,7 @@ export async function producersOf(cluster: Cluster, places: readonly LedPlace[])
 async function coordinatorsOf(cluster: Cluster, brokers: readonly number[], statePlaces: readonly LedPlace[], producerIds: readonly bigint[]): Promise<Look['coordinators']> {
   if (producerIds.length === 0) return new Map();
   const found = await listed(cluster, brokers, statePlaces, producerIds);
-  if (found.size === producerIds.length) return found;
+  if (producerIds.every((id) => found.has(id))) return found;
   // A broker that has just been started lists nothing, rather than to say that it has not yet loaded its log. Only one that coordinates, before and after, knows.
   await requireLoaded(cluster, statePlaces);
   const again = await listed(cluster, brokers, statePlaces, producerIds);
@@ -107,13 +139,6 @@ async function requireLoaded(cluster: Cluster, statePlaces: readonly LedPlace[])
 /** A transactional id that Kafka puts into this partition of its coordinators' log. */
 function idOfPartition(partition: number, partitions: number): string {
   for (let n = 0; ; n++) if (partitionOf(`attestream-look-${n}`, partitions) === partition) return `attestream-look-${n}`;
-}
-
-/** Where Kafka keeps a transactional id: by Java's hash of a string. */
-function partitionOf(transactionalId: string, partitions: number): number {
-  let hash = 0;
-  for (let i = 0; i < transactionalId.length; i++) hash = (Math.imul(hash, 31) + transactionalId.charCodeAt(i)) | 0;
-  return (hash & 0x7fff_ffff) % partitions;
 }
 
 export async function brokerOf(cluster: Cluster, id: number): Promise<Broker> {

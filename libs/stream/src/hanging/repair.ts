@@ -5,7 +5,7 @@ import type { Cluster } from '../kafkajs.js';
 import { LogSession, type Persistence } from '../log-session.js';
 import { isSame, nameOf } from './decide.js';
 import { findIn, type Found, type HangingTransaction } from './find.js';
-import { brokerOf, look, type OpenTransaction } from './look.js';
+import { brokerOf, isSameTransaction, look, type OpenTransaction } from './look.js';
 import { writeMarker } from './requests.js';
 
 export interface RepairHangingTransactionsParameters {
@@ -77,6 +77,6 @@ async function repair(session: LogSession, persistence: Persistence, found: Foun
 }
 
 async function stillHanging(cluster: Cluster, open: OpenTransaction): Promise<OpenTransaction | undefined> {
-  const { hanging } = await look(cluster, new Set([open.topic]));
-  return hanging.find((now) => isSame(now, open) && now.producerId === open.producerId && now.startOffset === open.startOffset);
+  const { hanging } = await look(cluster, { isWanted: (place) => isSame(place, open) });
+  return hanging.find((now) => isSameTransaction(now, open));
 }

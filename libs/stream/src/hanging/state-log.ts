@@ -47,3 +47,13 @@ export function readStateRecord(key: Buffer | null, value: Buffer | null): State
   const updatedAt = Number(r.int64());
   return { transactionalId, producerId, producerEpoch, state, partitions, updatedAt };
 }
+
+/**
+ * The partition of {@link STATE_TOPIC} that keeps a transactional id, whose leader coordinates it: by the absolute value of Java's hash of a string, where the
+ * smallest number counts as 0 (Kafka's Utils.abs). Not by its low 31 bits, as the partition of a record's key is: negative hashes come out elsewhere.
+ */
+export function partitionOf(transactionalId: string, partitions: number): number {
+  let hash = 0;
+  for (let i = 0; i < transactionalId.length; i++) hash = (Math.imul(hash, 31) + transactionalId.charCodeAt(i)) | 0;
+  return hash === -(2 ** 31) ? 0 : Math.abs(hash) % partitions;
+}

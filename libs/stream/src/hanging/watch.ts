@@ -33,10 +33,11 @@ const CLOSE_MS = 500;
 export async function watchTransactions(kafka: KafkaClient, { everyMs = 5000, topics, onLook }: WatchTransactionsParameters, signal: AbortSignal): Promise<void> {
   const session = new LogSession(kafka, 'watch');
   const aborted = new Promise<undefined>((resolve) => signal.addEventListener('abort', () => resolve(undefined), { once: true }));
+  const isWanted = ({ topic }: { topic: string }) => topics?.has(topic) ?? true;
   let firstSeen = new Map<string, number>();
   try {
     while (!signal.aborted) {
-      const seen = await Promise.race([aborted, session.ask('open transactions', { patienceMs: 0, signal }, (cluster) => look(cluster, topics)).catch(() => undefined)]);
+      const seen = await Promise.race([aborted, session.ask('open transactions', { patienceMs: 0, signal }, (cluster) => look(cluster, { isWanted, signal })).catch(() => undefined)]);
       if (signal.aborted) return;
       if (seen) {
         const now = performance.now();
