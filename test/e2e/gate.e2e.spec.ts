@@ -1,6 +1,8 @@
 import { jest } from '@jest/globals';
 import { FIELD_MODULUS, fieldToBytes, partitionOf, recordHash, type EventOf, type OutgoingRecord } from '#libs/events';
 import { EPOCH_SECONDS, GateWorld, nowEpoch, placeOf } from '../support/gate-world.js';
+import { Hanging } from '../support/hanging.js';
+import { REQUEST, StallingBroker } from '../support/stalling-broker.js';
 
 /** The gate on a real broker and schema registry, judging what producers may really send. */
 
@@ -220,4 +222,35 @@ it('a parameter set that can not be used verifies nothing, and says so, until th
 it('stops gracefully', async () => {
   expect(await world.gate.end('SIGTERM')).toBe(0);
   expect(world.gate.stderr).not.toContain('ATS_');
+});
+
+// Its end by itself is 0; that by the deadline of a stop is 1.
+describe('a stop of a gate that has just been started is not held up', () => {
+  // Alone in the group, it has every partition.
+  beforeAll(async () => { await world.gate.end('SIGTERM'); });
+
+  /** How a gate ends that is stopped as soon as it waits for what hangs. */
+  const endOfOne = async (counterpart: Hanging | StallingBroker, settings: Record<string, string>) => {
+    const gate = world.newGate(settings);
+    try {
+      await gate.start();
+      await counterpart.asked();
+      return await gate.end('SIGTERM');
+    } finally {
+      await gate.end('SIGKILL');
+      counterpart.stop();
+    }
+  };
+
+  it.each([['ATTESTREAM_REGISTRY_URL', 'http://'], ['ATTESTREAM_KAFKA_BROKERS', '']])('by what %s names, which takes requests and never answers', async (setting, scheme) => {
+    const hanging = await Hanging.start();
+    expect(await endOfOne(hanging, { [setting]: `${scheme}${hanging.place}` })).toBe(0);
+  });
+
+  it.each(Object.keys(REQUEST) as (keyof typeof REQUEST)[])('by a broker that answers nothing any more from the first %s on', async (request) => {
+    // An input that none of these gates comes to judge: without one, it begins no transaction.
+    await world.send(world.message({ household: fresh() }));
+    const stalling = await StallingBroker.start(world.kafka.brokers, request);
+    expect(await endOfOne(stalling, { ATTESTREAM_KAFKA_BROKERS: stalling.place })).toBe(0);
+  });
 });

@@ -72,17 +72,23 @@ export class GateWorld {
     this.chain.resume();
     this.root = await this.chain.register();
     await this.chain.publish((version) => this.parameterSet({ version }));
-    this.gate = new GateProcess({
+    this.gate = this.newGate();
+    await this.gate.start();
+    await this.gate.ready();
+    await this.chain.settle();
+  }
+
+  /** A gate that is not yet started, with other settings where they are given. */
+  newGate(settings: Readonly<Record<string, string>> = {}): GateProcess {
+    return new GateProcess({
       ATTESTREAM_KAFKA_BROKERS: this.kafka.brokers,
       ATTESTREAM_REGISTRY_URL: this.registry.url,
       ATTESTREAM_DEPLOYMENT_FILE: join(this.dir, 'deployment.json'),
       ATTESTREAM_CIRCUITS_DIR: join(this.dir, 'circuits'),
       ATTESTREAM_GATE_MEMBER_FILE: join(this.dir, 'member'),
       ATTESTREAM_GATE_BATCH_RECORDS: '40',
+      ...settings,
     });
-    await this.gate.start();
-    await this.gate.ready();
-    await this.chain.settle();
   }
 
   async startBroker(): Promise<void> {
