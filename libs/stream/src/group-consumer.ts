@@ -47,6 +47,8 @@ export interface GroupConsumerParameters {
 interface Member {
   readonly consumer: Consumer;
   tenure: Tenure | undefined;
+  /** Of its last join. */
+  id: string | undefined;
 }
 
 /** A member of a consumer group that commits nothing by itself. Waits for the broker at the start, outlasts its outages, and tells when it can't go on. */
@@ -136,12 +138,13 @@ export class GroupConsumer {
     const consumer = kafka.watched(kafka.role(groupId).consumer({
       groupId, sessionTimeout: SESSION_MS, heartbeatInterval: HEARTBEAT_MS, rebalanceTimeout: REBALANCE_MS, maxWaitTimeInMs: LONG_POLL_MS, maxBytesPerPartition: fetchBytes, allowAutoTopicCreation: false,
     }));
-    const member: Member = { consumer, tenure: undefined };
+    const member: Member = { consumer, tenure: undefined, id: undefined };
     consumer.on('consumer.fetch_start', () => { this.#lastFetch = Date.now(); });
     consumer.on('consumer.group_join', ({ payload: { memberId, memberAssignment } }) => {
       this.#generation++;
       member.tenure?.end();
       member.tenure = new Tenure(consumer, this.#stop.signal);
+      member.id = memberId;
       this.#memberFile.write(memberId);
       onJoin(new Map(Object.entries(memberAssignment)), memberId, member.tenure);
       this.#firstJoin?.();
@@ -153,6 +156,9 @@ export class GroupConsumer {
       if (payload.batchSize === 0 && first !== null) onHidden?.(payload.topic, payload.partition, BigInt(first), BigInt(payload.lastOffset));
     });
     consumer.on('consumer.crash', ({ payload }) => {
+      // Whatever takes its place joins as somebody new, and the group would wait for the one that it knows until its session has ended.
+      if (member.id !== undefined) void this.#takeOut(member.id);
+      member.id = undefined;
       // With restart set, kafkajs starts the consumer again by itself. It gives up on some errors that pass, such as a coordinator not found
       // just after the broker came back: then another consumer takes its place.
       if (payload.restart || this.#stop.signal.aborted) return;
@@ -208,14 +214,18 @@ export class GroupConsumer {
   }
 
   async #leaveForPredecessor(): Promise<void> {
-    const { groupId, kafka } = this.#options;
     const memberId = this.#memberFile.read();
-    if (memberId === undefined) return;
+    if (memberId !== undefined) await this.#takeOut(memberId);
+  }
+
+  /** Takes a member out of the group that will not come back, as soon as a broker answers. */
+  async #takeOut(memberId: string): Promise<void> {
+    const { groupId, kafka } = this.#options;
     try {
       await this.#session.leaveGroup(groupId, memberId, { patienceMs: Infinity, signal: this.#stop.signal });
     } catch (error) {
       // Already gone is as good; anything else costs one session's time and no more.
-      if (origin(error).type !== 'UNKNOWN_MEMBER_ID' && !this.#stop.signal.aborted) kafka.log.warn(`could not take the predecessor out of group ${groupId}: ${describe(error)}`);
+      if (origin(error).type !== 'UNKNOWN_MEMBER_ID' && !this.#stop.signal.aborted) kafka.log.warn(`could not take the former member ${memberId} out of group ${groupId}: ${describe(error)}`);
     }
   }
 

@@ -107,17 +107,36 @@ it('a member whose join failed in a rebalance that the coordinator has forgotten
   kafka.close();
 }, 120_000);
 
-const connectionClosed = (message: string): Error => new (createRequire(import.meta.url)('kafkajs').KafkaJSConnectionClosedError as new (message: string) => Error)(message);
+it('whoever comes back as another member takes out of the group whom it was: nobody waits for the end of that session', async () => {
+  const kafka = connectKafka({ brokers: broker.brokers, clientId: 'former', log: lines() });
+  await ensureTopics(kafka, { former: { partitions: 1, config: {} } });
+  const processor = new ExactlyOnceProcessor<null>({
+    kafka, groupId: 'former', topics: ['former'], transactionalIdPrefix: 'former',
+    open: async () => null, process: async () => ({ output: [], committed: () => undefined }), onFatal: (error) => { throw error; },
+  });
+  await processor.start();
+  const former = processor.status().memberId!;
+  // As when no broker answers for long: the client gives the member up, can't leave for it, and begins anew.
+  const leaves = failOnce('leaveGroup', connectionClosed('the connection ended'));
+  failOnce('heartbeat', kafkaError('KafkaJSNoBrokerAvailableError'));
+  await until('another member', () => ![former, undefined].includes(processor.status().memberId));
+  expect(leaves.asked.map(({ memberId }) => memberId)).toEqual([former, former]);
+  await processor.stop();
+  kafka.close();
+}, 120_000);
 
-/** Lets the next request of this kind fail, of whichever client of this process. */
-function failOnce(request: 'heartbeat' | 'joinGroup', error: Error): { done: boolean } {
-  const { prototype } = createRequire(import.meta.url)('kafkajs/src/broker/index.js') as { prototype: Record<typeof request, () => Promise<unknown>> };
+const kafkaError = (name: string, message?: string): Error => new (createRequire(import.meta.url)('kafkajs/src/errors.js') as Record<string, new (message?: string) => Error>)[name]!(message);
+const connectionClosed = (message: string): Error => kafkaError('KafkaJSConnectionClosedError', message);
+
+/** Lets the next request of this kind fail, of whichever client of this process; `asked` has its parameters, and those of all that follow. */
+function failOnce(request: 'heartbeat' | 'joinGroup' | 'leaveGroup', error: Error): { readonly done: boolean; asked: { memberId: string }[] } {
+  const { prototype } = createRequire(import.meta.url)('kafkajs/src/broker/index.js') as { prototype: Record<typeof request, (asked: { memberId: string }) => Promise<unknown>> };
   const whole = prototype[request];
-  const once = { done: false };
-  prototype[request] = async () => {
-    prototype[request] = whole;
-    once.done = true;
-    throw error;
+  const asked: { memberId: string }[] = [];
+  prototype[request] = async function failing(parameters) {
+    asked.push(parameters);
+    if (asked.length === 1) throw error;
+    return await whole.call(this, parameters);
   };
-  return once;
+  return { asked, get done() { return asked.length > 0; } };
 }
