@@ -2,13 +2,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { LogSession } from '../../../libs/stream/src/log-session.js';
 import { until } from '../../support/gate-until.js';
 import type { AppLife } from './life.js';
-import type { AppKind, Blow } from './plan.js';
+import type { AppKind, Blow, Point } from './plan.js';
 import type { ChaosWorld } from './world.js';
 
 export const GROUP = 'proof-gate';
 const WORKS_MS = 60_000;
 const IN_SYNC_MS = 120_000;
 const EVICTION_TRIES = 3;
+/** Commits of a gate before it kills the broker within one: the others are at work by then. */
+const UNDER_WAY = 4;
+/** How long a trap may take to be sprung. */
+const TRAP_MS = 3_000;
 
 export interface Counts {
   kills: Record<AppKind | 'broker', number>;
@@ -46,11 +50,21 @@ export class Blows {
     return blow.type === 'evict' ? this.world.app('gate', blow.instance) : this.world.app(blow.app, blow.instance);
   }
 
-  async #killBroker({ broker, downMs }: Extract<Blow, { type: 'broker' }>): Promise<void> {
+  async #killBroker({ broker, point, downMs }: Extract<Blow, { type: 'broker' }>): Promise<void> {
+    const { pid } = this.world.brokers;
+    if (point !== undefined && pid !== undefined) await this.#trap(point, pid);
     await this.world.brokers.kill(broker);
     this.counts.kills.broker++;
     await delay(downMs);
     await this.world.brokers.start(broker);
+  }
+
+  /** Lets the gate that comes to this point first kill the process. */
+  async #trap(point: Point, pid: number): Promise<void> {
+    const { gates } = this.world;
+    for (const gate of gates) gate.setTraps({ at: point, signal: 'SIGKILL', topic: 'telemetry', pid, after: UNDER_WAY });
+    await until('the trap', () => !lives(pid), TRAP_MS).catch(() => undefined); // no gate has come there: it is killed as it is
+    for (const gate of gates) gate.setTraps();
   }
 
   async #evict({ instance, point, frozenMs }: Extract<Blow, { type: 'evict' }>): Promise<void> {
@@ -96,5 +110,14 @@ export class Blows {
     } finally {
       await admin.disconnect();
     }
+  }
+}
+
+function lives(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
   }
 }

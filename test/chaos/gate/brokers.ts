@@ -8,6 +8,8 @@ export interface Brokers {
   readonly addresses: readonly string[];
   /** Copies of each record. */
   readonly copies: number;
+  /** Of the process, where one node is everything. */
+  readonly pid: number | undefined;
   kill(broker: number): Promise<void>;
   start(broker: number): Promise<void>;
   stop(): Promise<void>;
@@ -17,7 +19,7 @@ export interface Brokers {
 export async function startBrokers(kind: 'cluster' | 'single', folder: string, say: (line: string) => void): Promise<Brokers> {
   if (kind === 'cluster') {
     const cluster = await startKafkaCluster({ folder });
-    return { addresses: cluster.addresses, copies: 3, kill: (broker) => cluster.kill(broker), start: (broker) => cluster.start(broker), stop: () => cluster.stop() };
+    return { addresses: cluster.addresses, copies: 3, pid: undefined, kill: (broker) => cluster.kill(broker), start: (broker) => cluster.start(broker), stop: () => cluster.stop() };
   }
   const [port, controllerPort] = (await freePorts(2)) as [number, number];
   // As make run starts its own: a single node that was killed forgets markers.
@@ -25,6 +27,7 @@ export async function startBrokers(kind: 'cluster' | 'single', folder: string, s
   let part: KafkaPart = await start();
   return {
     addresses: [part.brokers], copies: 1,
+    get pid() { return part.pid; },
     async kill() {
       part.kill('SIGKILL');
       await part.exited;

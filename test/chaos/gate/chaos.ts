@@ -3,6 +3,7 @@
  * frozen and thrown out of their group, while producers send. Then it comes to rest, and the judge looks at what it has left.
  */
 import { chooseEngine } from '#libs/proofs';
+import { findHangingTransactions, tellFinding } from '#libs/stream';
 import { until } from '../../support/gate-until.js';
 import { Blows, type Counts } from './blows.js';
 import { auditFacts, icingaFacts, logFacts, topicFacts } from './facts.js';
@@ -35,6 +36,9 @@ export interface ChaosResult extends Judgement, Counts {
   produced: { valid: number; bad: number };
   /** Records that a producer sent again without need: the broker had them. */
   resent: number;
+  /** What a single node has repaired at its starts, and which transactions hang at the end of the run. */
+  repairs: string[];
+  hanging: string[];
   /** Apps that ended by themselves, each with its last words. A supervisor starts them again; none should. */
   ownEnds: string[];
   verifier: string;
@@ -49,6 +53,7 @@ const MOST_EPOCHS = 1_000;
 /** Messages beyond those that the next strike waits for. */
 const BEFORE_STRIKE = 30;
 const DURING_STRIKE = 160;
+const DURING_BROKER_STRIKE = 480;
 const BACKLOG = 600;
 
 /** One run in a world that is there; the world's apps run when it ends. */
@@ -101,15 +106,16 @@ class Chaos {
 
   async #judge(waitsFor: string | null): Promise<ChaosResult> {
     const { world } = this;
+    const hanging = (await findHangingTransactions(world.kafka, { patienceMs: 60_000 })).map(tellFinding);
     const verifier = chooseEngine('auto').name;
     const audited = await auditFacts(world, verifier);
     const facts: Facts = { sent: this.#ledger.sent(), ...(await topicFacts(world)), icinga: await icingaFacts(world), log: await logFacts(world), audited };
     const judgement = judge(facts);
     const { produced, acknowledged } = this.#ledger;
     return {
-      ok: waitsFor === null && clean(judgement), atRest: waitsFor === null, waitsFor, ...judgement, ...this.#blows.counts, produced: { ...produced },
+      ok: waitsFor === null && hanging.length === 0 && clean(judgement), atRest: waitsFor === null, waitsFor, ...judgement, ...this.#blows.counts, produced: { ...produced },
       resent: facts.source.filter(({ topic }) => topic === 'telemetry').length - acknowledged,
-      ownEnds: [...world.apps.values()].flatMap(({ ownEnds }) => ownEnds), verifier, auditDetail: audited.detail, seconds: this.#seconds(),
+      repairs: [...world.repairs], hanging, ownEnds: [...world.apps.values()].flatMap(({ ownEnds }) => ownEnds), verifier, auditDetail: audited.detail, seconds: this.#seconds(),
     };
   }
 
@@ -119,7 +125,8 @@ class Chaos {
       this.#allow(at + BEFORE_STRIKE);
       await until(`${at} verdicts`, () => this.#over.signal.aborted || this.#progress.messages >= at, this.#remaining());
       await Promise.all(blows.map((blow) => this.#blows.prepare(blow)));
-      this.#allow(at + BEFORE_STRIKE + DURING_STRIKE);
+      const isOfBroker = blows.some((blow) => blow.type === 'broker' && blow.point !== undefined);
+      this.#allow(at + BEFORE_STRIKE + (isOfBroker ? DURING_BROKER_STRIKE : DURING_STRIKE));
       if (this.#over.signal.aborted) return;
       await Promise.all(blows.map((blow) => this.#blows.deal(blow)));
       if ((i + 1) % 10 === 0) this.options.onProgress?.(`${i + 1} strikes of ${plan.length}, ${this.#progress.messages} verdicts, ${this.#seconds()} s`);

@@ -6,6 +6,10 @@ export interface Trap {
   signal: 'SIGKILL' | 'SIGSTOP';
   /** Only in a transaction about a partition of this topic. */
   topic?: string;
+  /** Whom it strikes; the gate itself otherwise. */
+  pid?: number;
+  /** How many times the point is passed before. */
+  after?: number;
 }
 
 /**

@@ -23,10 +23,16 @@ function step(at: Point, transactionalId: string): void {
   if (!existsSync(trapFile)) return;
   const [next, ...rest] = JSON.parse(readFileSync(trapFile, 'utf8')) as Trap[];
   if (next?.at !== at || !transactionalId.startsWith(`${GROUP}-${next.topic ?? ''}`)) return;
-  writeFileSync(`${trapFile}.new`, JSON.stringify(rest));
+  const { after = 0 } = next;
+  writeFileSync(`${trapFile}.new`, JSON.stringify(after > 0 ? [{ ...next, after: after - 1 }, ...rest] : rest));
   renameSync(`${trapFile}.new`, trapFile);
+  if (after > 0) return;
   note(`trap ${at} ${transactionalId}`);
-  process.kill(process.pid, next.signal);
+  try {
+    process.kill(next.pid ?? process.pid, next.signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error; // another gate was first
+  }
 }
 
 const role = KafkaClient.prototype.role;

@@ -46,6 +46,7 @@ try {
     hold('evictions', evictions >= EVICTIONS, `at least ${EVICTIONS}`, evictions);
     hold('produced', produced.valid >= VALID && produced.bad >= BAD, `${VALID} valid, ${BAD} bad`, `${produced.valid} valid, ${produced.bad} bad, ${resent} sent again`);
     hold('at rest within the bound', result.atRest, true, result.waitsFor ?? true);
+    hold('hanging transactions', result.hanging.length === 0, 'none at the end', `${some(result.hanging)}; ${result.repairs.length} repaired at a start`);
     hold('one verdict a message', verdicts === messages, messages, verdicts);
     hold('one audit entry a message', auditEntries === messages, messages, auditEntries);
     hold('one verified event a valid message', result.verifiedEvents === produced.valid, produced.valid, result.verifiedEvents);

@@ -13,8 +13,8 @@ export type Blow =
   | { readonly type: 'kill'; readonly app: AppKind; readonly instance: number; readonly starting: boolean; readonly point: Point | undefined }
   /** SIGSTOP, out of the group by an administrator's hand, SIGCONT before any timeout: the zombie believes that it still owns its partitions. */
   | { readonly type: 'evict'; readonly instance: number; readonly point: Point | undefined; readonly frozenMs: number }
-  /** SIGKILL of a broker, which is started again after a while. */
-  | { readonly type: 'broker'; readonly broker: number; readonly downMs: number };
+  /** SIGKILL of a broker, which is started again after a while: at a point of some gate's transaction, or anywhere. */
+  | { readonly type: 'broker'; readonly broker: number; readonly point: Point | undefined; readonly downMs: number };
 
 /** Blows that fall at once, when so many messages have their verdict. */
 export interface Strike {
@@ -44,7 +44,10 @@ export function drawPlan({ seed, messages, kills, evictions, brokerKills, gates,
       // The frozen one is in the middle of a transaction, or anywhere: its time-outs are 2 s and more.
       type: 'evict', instance: random.between(0, gates - 1), point: random.chance(0.75) ? random.pick(['sent', 'offsets', 'committing']) : undefined, frozenMs: random.between(900, 1_700),
     })),
-    ...Array.from({ length: brokerKills }, (): Blow => ({ type: 'broker', broker: random.between(0, brokers - 1), downMs: random.between(1_000, 6_000) })),
+    ...Array.from({ length: brokerKills }, (): Blow => ({
+      // A lone node forgets the markers of what it has just decided to commit.
+      type: 'broker', broker: random.between(0, brokers - 1), point: brokers === 1 ? 'committing' : undefined, downMs: random.between(1_000, 6_000),
+    })),
   ];
   shuffle(blows, random);
   return spread(together(blows, random), messages, random);

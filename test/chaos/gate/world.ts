@@ -23,7 +23,7 @@ export interface ChaosWorldParameters {
   gates: number;
   /** Decides where all data are; removed at the end unless `keep`. */
   keep?: boolean;
-  /** Told of what the broker of a single node had left hanging. */
+  /** Told of what a single node had left hanging when it was killed. */
   say?: (line: string) => void;
 }
 
@@ -38,6 +38,8 @@ const SILENT = { info: () => undefined, warn: () => undefined };
 export class ChaosWorld {
   readonly dir = mkdtempSync(join(tmpdir(), 'attestream-chaos-'));
   readonly apps = new Map<string, AppLife>();
+  /** What a single node has said of each repair at its starts. */
+  readonly repairs: string[] = [];
   brokers!: Brokers;
   kafka!: KafkaClient;
   reader!: LogReader;
@@ -104,7 +106,7 @@ export class ChaosWorld {
     const take = () => ports.pop()!;
     this.layout = this.#layout(take());
     const [brokers, registry, anvil, icinga, build] = await Promise.all([
-      startBrokers(kafka, join(this.dir, 'kafka'), say).then((started) => (this.brokers = started)),
+      startBrokers(kafka, join(this.dir, 'kafka'), (line) => { this.repairs.push(line); say(line); }).then((started) => (this.brokers = started)),
       startRegistry({ dir: join(this.dir, 'registry'), port: take(), managementPort: take() }).then((part) => this.#started(part)),
       startAnvil({ dir: join(this.dir, 'chain'), port: take(), blockTimeSeconds: BLOCK_SECONDS }).then((part) => this.#started(part)),
       startIcinga({ dir: join(this.dir, 'icinga'), port: take() }).then((part) => this.#started(part)),
