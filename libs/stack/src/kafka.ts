@@ -29,8 +29,9 @@ export async function startKafka({ dir, port, controllerPort, heapMiB = 512, cla
       'controller.quorum.bootstrap.servers': `127.0.0.1:${controllerPort}`,
       listeners,
       'advertised.listeners': listeners,
-      // One that was killed may register again only when its controller, which is itself, no longer expects the one before: 9 s by default, 2 s from try to try.
-      'broker.session.timeout.ms': 4_000,
+      // One that was killed may register again only when its controller, which is itself, no longer expects the one before: 9 s by default, and 2 s from try to try.
+      // Not less: one that merely stood still for as long is fenced when it wakes, and may forget markers by that.
+      'broker.session.timeout.ms': 6_000,
       'broker.heartbeat.interval.ms': 500,
     },
   });
