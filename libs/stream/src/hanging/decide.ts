@@ -26,7 +26,8 @@ export interface Evidence {
 }
 
 export interface Decision {
-  readonly decision: 'commit' | 'abort' | 'unknown';
+  /** `under way`: nothing was decided yet, and its coordinator will end it, whatever a look took it for. */
+  readonly decision: 'commit' | 'abort' | 'unknown' | 'under way';
   /** What told, or why nothing does: for a person. */
   readonly because: string;
 }
@@ -37,20 +38,24 @@ export interface Decision {
  * The coordinator logs PrepareCommit or PrepareAbort with all partitions before any marker is written, and a partition is added to the transaction before its first
  * record. So the open records belong to the newest decided transaction that lists the partition, or to older ones that were forgotten here too: any marker in
  * between would have ended the open transaction. If all of those were decided alike, that is the decision. A marker of the same producer and epoch in another
- * partition must not contradict, and says it alone where the coordinator's log was compacted. All else is unknown: to guess would split a transaction. So is
- * what that log's last word has under way: whatever a look took it for, its coordinator will end it.
+ * partition must not contradict, and says it alone where the coordinator's log was compacted. All else is unknown: to guess would split a transaction.
  */
 export function decide(evidence: Evidence): Decision {
   const { place, producerEpoch, states, statesComplete, siblings } = evidence;
   const last = states.at(-1);
   if (last?.state === 'Ongoing' && last.producerEpoch >= producerEpoch && last.partitions.some((one) => isSame(one, place))) {
-    return unknown(`by the coordinator's log, a transaction that holds ${nameOf(place)} is under way since ${new Date(last.updatedAt).toISOString()}`);
+    return { decision: 'under way', because: `${last.state} at ${new Date(last.updatedAt).toISOString()} in the coordinator's log` };
   }
   const decided = states.filter(({ state, partitions, producerEpoch: epoch }) =>
     (state === 'PrepareCommit' || state === 'PrepareAbort') && epoch >= producerEpoch && partitions.some((one) => isSame(one, place)));
   if (statesComplete && decided.length > 0) return byCoordinator(decided, evidence);
   const silent = statesComplete ? `the coordinator's log has no decision about ${nameOf(place)}` : "the coordinator's log since then is no longer whole";
   return byMarkers(siblings.filter((marker) => marker.producerEpoch === producerEpoch), silent, producerEpoch);
+}
+
+/** Whether a marker may be written: by what was decided, or where nothing tells by the word of a person. Never into a transaction that is under way. */
+export function mayEnd(decision: Decision['decision'], assumeAborted: boolean): boolean {
+  return decision === 'commit' || decision === 'abort' || (decision === 'unknown' && assumeAborted);
 }
 
 function byCoordinator(decided: readonly StateRecord[], evidence: Evidence): Decision {

@@ -1,4 +1,4 @@
-import { decide, type Evidence, type MarkerSeen } from './decide.js';
+import { decide, mayEnd, type Evidence, type MarkerSeen } from './decide.js';
 import type { StateRecord } from './state-log.js';
 
 const place = { topic: 'out', partition: 1 };
@@ -34,8 +34,8 @@ it.each<[string, Partial<Evidence>, string]>([
   ['a clock that may be off leaves both in', { states: [state('PrepareCommit', 999), abort], skewMs: 10 }, 'unknown'],
   ['without a broker time all decisions count', { startedAt: undefined, states: [state('PrepareCommit', 900), state('PrepareCommit', 1)] }, 'commit'],
   ['and must agree', { startedAt: undefined, states: [state('PrepareAbort', 900), commit] }, 'unknown'],
-  ['what is under way is not judged by the decision before it, which clocks that may be off leave in', { states: [state('PrepareCommit', 990), state('Ongoing', 1000)], skewMs: 1000 }, 'unknown'],
-  ['nor by a marker', { states: [state('Ongoing', 1000)], statesComplete: false, siblings: [marker(true)] }, 'unknown'],
+  ['what is under way is not judged by the decision before it, which clocks that may be off leave in', { states: [state('PrepareCommit', 990), state('Ongoing', 1000)], skewMs: 1000 }, 'under way'],
+  ['nor by a marker', { states: [state('Ongoing', 1000)], statesComplete: false, siblings: [marker(true)] }, 'under way'],
   ['what was under way before it was decided is', { states: [state('Ongoing', 1000), commit] }, 'commit'],
   ['also while another transaction is under way elsewhere', { states: [commit, state('Ongoing', 1010, { partitions: [sibling] })] }, 'commit'],
   ["a sibling's marker that says the same agrees", { states: [commit], siblings: [marker(true)] }, 'commit'],
@@ -49,4 +49,13 @@ it.each<[string, Partial<Evidence>, string]>([
   ['where nothing is, nothing is guessed', {}, 'unknown'],
 ])('%s', (_, evidence, decision) => {
   expect(judged(evidence)).toBe(decision);
+});
+
+it.each<[Parameters<typeof mayEnd>[0], boolean, boolean]>([
+  ['commit', true, true],
+  ['abort', true, true],
+  ['unknown', false, true],
+  ['under way', false, false],
+])('what was decided as "%s" is ended: %s; by the word of a person: %s', (decision, byItself, byWord) => {
+  expect([mayEnd(decision, false), mayEnd(decision, true)]).toEqual([byItself, byWord]);
 });

@@ -3,7 +3,7 @@ import type { KafkaClient } from '../client.js';
 import { describe } from '../failures.js';
 import type { Cluster } from '../kafkajs.js';
 import { LogSession, type Persistence } from '../log-session.js';
-import { isSame, nameOf } from './decide.js';
+import { isSame, mayEnd, nameOf } from './decide.js';
 import { findIn, type Found, type HangingTransaction } from './find.js';
 import { brokerOf, isSameTransaction, look, type OpenTransaction } from './look.js';
 import { writeMarker } from './requests.js';
@@ -49,7 +49,7 @@ export async function repairHangingTransactions(kafka: KafkaClient, { assumeAbor
 async function repair(session: LogSession, persistence: Persistence, found: Found, assumeAborted: boolean): Promise<Repair> {
   const { told: transaction, open, seen } = found;
   const refused = (because: string): Repair => ({ transaction, outcome: 'refused', because });
-  if (transaction.decision === 'unknown' && !assumeAborted) return refused(transaction.because);
+  if (!mayEnd(transaction.decision, assumeAborted)) return refused(transaction.because);
   const coordinator = seen.coordinators.get(open.producerId);
   if (coordinator && BUSY.has(coordinator.state)) {
     return refused(`a later transaction of ${coordinator.transactionalId} is ${coordinator.state}; run this again once it has ended, ${coordinator.timeoutMs} ms after it began at the latest`);

@@ -13,11 +13,17 @@ export function tell({ transaction, outcome, because }: Repair): string {
   }
 }
 
+const WOULD = {
+  commit: 'would be committed',
+  abort: 'would be aborted',
+  unknown: 'nothing tells how it was decided, so that it would be left as it is',
+  'under way': 'is under way, so that it would be left as it is',
+} as const;
+
 /** What a repair would do. */
 export function tellFinding(transaction: HangingTransaction): string {
   const { decision, because } = transaction;
-  const would = decision === 'unknown' ? 'nothing tells how it was decided, so that it would be left as it is' : `would be ${decision === 'commit' ? 'committed' : 'aborted'}`;
-  return `${whichOne(transaction)}: ${would}: ${because}`;
+  return `${whichOne(transaction)}: ${WOULD[decision]}: ${because}`;
 }
 
 function whichOne(transaction: HangingTransaction): string {
