@@ -1,4 +1,4 @@
-import { createHash, hash, type Hash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { AtsError } from '#libs/errors';
 import type { KafkaRecord, RecordHeaders } from './record.js';
 
@@ -44,21 +44,31 @@ export function recordHash({ key, value, headers }: Pick<KafkaRecord, 'key' | 'v
  */
 export function messageHash(topic: string, key: Buffer | null, value: Buffer, headers: RecordHeaders): bigint {
   if (value.length < PROOF_BYTES) throw new AtsError('ATS_EVENT_MALFORMED', `${value.length} bytes can't end in a proof of ${PROOF_BYTES} bytes`);
-  const sha256 = createHash('sha256');
-  addPart(sha256, Buffer.from(topic, 'utf8'));
-  addPart(sha256, key);
-  addLength(sha256, value.length);
-  sha256.update(value.subarray(0, -PROOF_BYTES));
-  sha256.update(Buffer.alloc(PROOF_BYTES));
   const entries = Array.isArray(headers) ? (headers as KafkaRecord['headers']) : Object.entries(headers);
+  const name = nameBytes(topic);
+  let bytes = sizeOf(name) + sizeOf(key) + sizeOf(value) + MESSAGE_HASH_HEADERS.length * LENGTH_BYTES;
+  for (const [header, content] of entries) if (isBound(header)) bytes += sizeOf(content);
+  if (parts.length < bytes) parts = Buffer.alloc(2 * bytes);
+  let at = putPart(putPart(putPart(0, name), key), value);
+  parts.fill(0, at - PROOF_BYTES, at);
   for (const bound of MESSAGE_HASH_HEADERS) {
-    const values = entries.filter(([name]) => name === bound).map(([, content]) => content);
-    addLength(sha256, values.length);
-    for (const content of values) addPart(sha256, content);
+    const countAt = at;
+    at += LENGTH_BYTES;
+    let count = 0;
+    for (const [header, content] of entries) {
+      if (header !== bound) continue;
+      count++;
+      at = putPart(at, content);
+    }
+    parts.writeUInt32BE(count, countAt);
   }
-  const digest = sha256.digest();
+  const digest = hash('sha256', parts.subarray(0, at), 'buffer');
   digest[0]! &= 0x1f;
   return BigInt(`0x${digest.toString('hex')}`);
+}
+
+function isBound(header: string): boolean {
+  return (MESSAGE_HASH_HEADERS as readonly string[]).includes(header);
 }
 
 /** Partition of a key, as Kafka's default partitioner chooses it: murmur2, sign bit cleared, mod the count. */
@@ -97,16 +107,4 @@ function putPart(at: number, part: Uint8Array | null): number {
   const start = parts.writeUInt32BE(part === null ? NULL_LENGTH : part.length, at);
   if (part !== null) parts.set(part, start);
   return start + (part?.length ?? 0);
-}
-
-function addPart(digest: Hash, part: Uint8Array | null): void {
-  if (part === null) return addLength(digest, NULL_LENGTH);
-  addLength(digest, part.length);
-  digest.update(part);
-}
-
-function addLength(digest: Hash, length: number): void {
-  const prefix = Buffer.alloc(LENGTH_BYTES);
-  prefix.writeUInt32BE(length);
-  digest.update(prefix);
 }

@@ -18,19 +18,22 @@ export interface CloudEventAttributes {
   traceparent?: string;
 }
 
+/** Values that are the same in every event. */
+const SPECVERSION = Buffer.from('1.0');
+const CONTENT_TYPE_BYTES = Buffer.from(CONTENT_TYPE);
+
 /** Headers of the CloudEvents 1.0 Kafka protocol binding in binary content mode, and `traceparent`. */
-export function cloudEventHeaders(attributes: CloudEventAttributes): Record<string, Buffer> {
-  const headers: Record<string, string> = {
-    ce_specversion: '1.0',
-    ce_id: attributes.id,
-    ce_source: attributes.source,
-    ce_type: attributes.type,
-    ce_subject: attributes.subject,
-    ce_time: new Date(attributes.time).toISOString(),
-    'content-type': CONTENT_TYPE,
+export function cloudEventHeaders({ id, source, type, subject, time, traceparent }: CloudEventAttributes): Record<string, Buffer> {
+  return {
+    ce_specversion: SPECVERSION,
+    ce_id: Buffer.from(id),
+    ce_source: Buffer.from(source),
+    ce_type: Buffer.from(type),
+    ce_subject: Buffer.from(subject),
+    ce_time: Buffer.from(new Date(time).toISOString()),
+    'content-type': CONTENT_TYPE_BYTES,
+    ...(traceparent !== undefined && { traceparent: Buffer.from(traceparent) }),
   };
-  if (attributes.traceparent !== undefined) headers['traceparent'] = attributes.traceparent;
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, Buffer.from(value, 'utf8')]));
 }
 
 /** A traceparent of W3C Trace Context level 1: a new trace, or a new span of the given one. A malformed parent starts a new trace, as the recommendation says. */

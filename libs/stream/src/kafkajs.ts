@@ -38,7 +38,9 @@ export type { Admin, Consumer, EachBatchPayload, Kafka as KafkaJsClient, LogEntr
 export interface Cluster {
   connect(): Promise<void>;
   refreshMetadata(): Promise<void>;
+  refreshMetadataIfNecessary(): Promise<void>;
   addTargetTopic(topic: string): Promise<void>;
+  addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
   findTopicPartitionMetadata(topic: string): readonly unknown[];
   findLeaderForPartitions(topic: string, partitions: number[]): Record<string, number[]>;
   findBroker(node: { nodeId: string }): Promise<Broker>;
@@ -57,7 +59,11 @@ export interface RawRequest<T> {
   logResponseError: boolean;
 }
 
+/** A producer's id of a transactional id, and its epoch: whoever has an older one is fenced. */
+export interface TransactionIdentity { readonly transactionalId: string; readonly producerId: string; readonly producerEpoch: number }
+
 export interface Broker {
+  readonly nodeId: string | number | null;
   /** Connections by index: 1 is for fetches, 0 for everything else. Each opens when first asked for. */
   readonly connectionPool: { getConnection(index: number): Promise<unknown>; send<T>(request: RawRequest<T>): Promise<T> };
   fetch(request: { isolationLevel: number; maxWaitTime: number; minBytes: number; maxBytes: number;
@@ -65,6 +71,10 @@ export interface Broker {
   listOffsets(request: { isolationLevel: number; topics: { topic: string; partitions: { partition: number; timestamp: number }[] }[] }): Promise<OffsetsResponse>;
   offsetFetch(request: { groupId: string; topics: { topic: string; partitions: { partition: number }[] }[] }): Promise<OffsetsResponse>;
   initProducerId(request: { transactionalId: string; transactionTimeout: number }): Promise<{ producerId: string; producerEpoch: number }>;
+  addPartitionsToTxn(request: TransactionIdentity & { topics: readonly { topic: string; partitions: readonly number[] }[] }): Promise<unknown>;
+  addOffsetsToTxn(request: TransactionIdentity & { groupId: string }): Promise<unknown>;
+  txnOffsetCommit(request: TransactionIdentity & { groupId: string; topics: readonly { topic: string; partitions: readonly { partition: number; offset: string }[] }[] }): Promise<unknown>;
+  endTxn(request: TransactionIdentity & { transactionResult: boolean }): Promise<unknown>;
   leaveGroup(request: { groupId: string; memberId: string }): Promise<unknown>;
   metadata(topics: readonly string[]): Promise<Metadata>;
 }

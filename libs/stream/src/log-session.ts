@@ -2,7 +2,8 @@ import { AtsError } from '#libs/errors';
 import type { KafkaRecord } from '#libs/events';
 import type { KafkaClient } from './client.js';
 import { isPassing, lasting } from './failures.js';
-import type { Broker, Cluster, Consumer } from './kafkajs.js';
+import { clusterSession, type ClusterSession } from './cluster-session.js';
+import type { Broker, Cluster } from './kafkajs.js';
 import { rawFetch, type RawFetchRequest } from './raw-fetch.js';
 import { toKafkaRecord } from './records.js';
 import { backoff, pause, within } from './time.js';
@@ -28,7 +29,7 @@ export interface Fetched {
   lastStable: bigint;
 }
 
-interface Connection { consumer: Consumer; cluster: Cluster; connected: Promise<void> }
+interface Connection { session: ClusterSession; connected: Promise<void> }
 
 export interface Persistence {
   /** How long to retry what may pass. */
@@ -40,8 +41,7 @@ export interface Persistence {
 }
 
 /**
- * A connection to the log that joins no group. kafkajs hands its cluster object to each partition assigner, a documented extension point; the consumer
- * that it belongs to never runs. After a failure the whole session is replaced, so that no broken connection or stale leader outlives it.
+ * A connection to the log that joins no group. After a failure the whole session is replaced, so that no broken connection or stale leader outlives it.
  */
 export class LogSession {
   #open: Connection | undefined;
@@ -127,7 +127,7 @@ export class LogSession {
       if (this.#closed) throw new AtsError('ATS_INTERNAL', `${what}: the reader is closed`);
       const open = (this.#open ??= this.#connect());
       try {
-        return await within(answerMs, what, open.connected.then(() => request(open.cluster)), signal);
+        return await within(answerMs, what, open.connected.then(() => request(open.session.cluster)), signal);
       } catch (error) {
         if (!isPassing(error)) throw lasting(this.kafka.brokers, what, error);
         await this.#drop(open);
@@ -138,23 +138,15 @@ export class LogSession {
   }
 
   #connect(): Connection {
-    let cluster: Cluster | undefined;
-    const consumer = this.kafka.watched(this.kafka.role(this.role, { retries: 2 }).consumer({
-      groupId: 'never-joined',
-      allowAutoTopicCreation: false,
-      partitionAssigners: [(config) => {
-        cluster = (config as unknown as { cluster: Cluster }).cluster;
-        return { name: 'none', version: 0, assign: async () => [], protocol: () => ({ name: 'none', metadata: Buffer.alloc(0) }) };
-      }],
-    }));
-    return { consumer, cluster: cluster!, connected: consumer.connect() };
+    const session = clusterSession(this.kafka, this.role, { retries: 2 });
+    return { session, connected: session.connect() };
   }
 
   /** Takes a connection away, unless another request has replaced it already. */
   async #drop(open: Connection | undefined): Promise<void> {
     if (this.#open === open) this.#open = undefined;
     // What fails while a broken connection is taken down tells nothing: its successor is new.
-    if (open) await within(CLOSE_MS, 'disconnecting', open.connected.then(() => open.consumer.disconnect())).catch(() => undefined);
+    if (open) await within(CLOSE_MS, 'disconnecting', open.connected.then(() => open.session.disconnect())).catch(() => undefined);
   }
 }
 

@@ -8,4 +8,9 @@ interface Partitioned { message: { key?: unknown; partition?: number }; partitio
  * each message and attempt; the choice is kept on the message, since a retry must repeat it and the sender wants to know it.
  */
 export const createPartitioner = () => ({ message, partitionMetadata: { length } }: Partitioned): number =>
-  (message.partition ??= message.key instanceof Buffer ? partitionOf(message.key, length) : randomInt(length));
+  (message.partition ??= choosePartition(message.key, length));
+
+/** Of so many, for a record that names none. */
+export function choosePartition(key: unknown, partitions: number): number {
+  return key instanceof Buffer ? partitionOf(key, partitions) : randomInt(partitions);
+}

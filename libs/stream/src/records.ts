@@ -19,19 +19,28 @@ export function toKafkaRecord(topic: string, partition: number, message: Fetched
 export const BATCH_OVERHEAD_BYTES = 61;
 
 /** Exact bytes of a record on the wire, as the n-th of its batch, all of one timestamp (record format v2: zigzag varint lengths). */
-export function recordBytes({ key, value, headers }: OutgoingRecord, index: number): number {
-  const entries = Object.entries(headers);
-  let body = 1 + 1 + varint(index) + bytes(key) + bytes(value) + varint(entries.length);
-  for (const [name, content] of entries) body += bytes(Buffer.from(name, 'utf8')) + bytes(content);
-  return varint(body) + body;
+export function recordBytes(record: OutgoingRecord, index: number): number {
+  const body = bodyBytes(record, index);
+  return varintBytes(body) + body;
 }
 
-function bytes(part: Buffer | null): number {
-  return part === null ? 1 : varint(part.length) + part.length;
+/** The same without the length in front. */
+export function bodyBytes({ key, value, headers }: OutgoingRecord, index: number): number {
+  const names = Object.keys(headers);
+  let body = 1 + 1 + varintBytes(index) + partBytes(key) + partBytes(value) + varintBytes(names.length);
+  for (const name of names) {
+    const length = Buffer.byteLength(name);
+    body += varintBytes(length) + length + partBytes(headers[name]!);
+  }
+  return body;
+}
+
+function partBytes(part: Buffer | null): number {
+  return part === null ? 1 : varintBytes(part.length) + part.length;
 }
 
 /** Bytes of a non-negative number as a zigzag varint. */
-function varint(n: number): number {
+export function varintBytes(n: number): number {
   let length = 1;
   for (let rest = n * 2; rest >= 0x80; rest = Math.floor(rest / 0x80)) length++;
   return length;

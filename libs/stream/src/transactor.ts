@@ -1,13 +1,11 @@
 import { AtsError } from '#libs/errors';
 import type { OutgoingRecord } from '#libs/events';
-import { inSends, topicMessages, type BatchLimit } from './chunks.js';
+import { inSends, type BatchLimit } from './chunks.js';
 import type { KafkaClient } from './client.js';
-import { origin } from './failures.js';
 import { requireSettled } from './hanging/guard.js';
-import type { Producer, Transaction } from './kafkajs.js';
 import type { LogReader } from './log-reader.js';
-import { createPartitioner } from './partitioner.js';
-import { pause, within } from './time.js';
+import { within } from './time.js';
+import { TransactionalProducer, type PartitionBatch } from './transactional-producer.js';
 import { Unbroken } from './unbroken.js';
 
 /** An open transaction holds back every reader of its topics: the broker aborts what takes longer. */
@@ -42,16 +40,13 @@ export interface OpenTransactorParameters {
 export async function openTransactor({ kafka, groupId, transactionalId, limitOf }: OpenTransactorParameters): Promise<Transactor> {
   const unbroken = new Unbroken();
   const settle = () => requireSettled(kafka, transactionalId);
-  const producer = kafka.watched(kafka.role(transactionalId, { unbroken }).producer({
-    transactionalId, transactionTimeout: TRANSACTION_TIMEOUT_MS, maxInFlightRequests: 1, allowAutoTopicCreation: false, createPartitioner,
-  }));
+  const producer = new TransactionalProducer({ kafka, transactionalId, timeoutMs: TRANSACTION_TIMEOUT_MS, unbroken });
   const close = () => {
     unbroken.close();
-    // Whatever it still waits for, its successor's init decides.
-    void producer.disconnect().catch(() => undefined);
+    producer.close();
   };
   try {
-    await within(INIT_DEADLINE_MS, `init of ${transactionalId}`, init(producer).then(() => unbroken.guard()).then(settle));
+    await within(INIT_DEADLINE_MS, `init of ${transactionalId}`, producer.init().then(() => unbroken.guard()).then(settle));
   } catch (error) {
     close();
     throw error;
@@ -65,34 +60,30 @@ export async function openTransactor({ kafka, groupId, transactionalId, limitOf 
       return offset ?? (await reader.earliest(topic, partition));
     },
     async commit(output, { topic, partition, next }) {
-      const sends = inSends(output, limitOf);
-      if (unbroken.broken) await unbroken.mend(settle);
+      if (unbroken.broken) {
+        await unbroken.mend(settle);
+        producer.forget();
+      }
       await unbroken.during(async () => {
-        const transaction = await producer.transaction();
-        // Records first: kafkajs retries CONCURRENT_TRANSACTIONS when it sends records, but not in the first step of sendOffsets.
-        for (const send of sends) await transaction.sendBatch({ acks: -1, topicMessages: topicMessages(send) });
-        await sendOffsets(transaction, { consumerGroupId: groupId, topics: [{ topic, partitions: [{ partition, offset: next.toString() }] }] });
-        await transaction.commit();
+        const [first = [], ...more] = inRounds(inSends(await producer.place(output), limitOf).map(toBatch));
+        await producer.begin(first);
+        // One after the other in the broker, if it leads both; no answer is waited for in between.
+        await Promise.all([producer.moveOffset(groupId, { topic, partition, next }), producer.write(first)]);
+        for (const batches of more) await producer.write(batches);
+        await producer.commit();
       });
     },
   };
 }
 
-/** kafkajs initializes a transactional id with its first transaction, not when it connects. */
-async function init(producer: Producer): Promise<void> {
-  await producer.connect();
-  await (await producer.transaction()).abort();
+function toBatch(send: readonly OutgoingRecord[]): PartitionBatch {
+  const { topic, partition } = send[0]!;
+  return { topic, partition: partition!, records: send };
 }
 
-/** Without output, the offsets come first after the last commit, whose markers may still be on their way. */
-async function sendOffsets(transaction: Transaction, offsets: Parameters<Transaction['sendOffsets']>[0]): Promise<void> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      await transaction.sendOffsets(offsets);
-      return;
-    } catch (error) {
-      if (origin(error).type !== 'CONCURRENT_TRANSACTIONS' || attempt === 50) throw error;
-      await pause(20);
-    }
-  }
+/** Each partition's batches in order, one a round. */
+function inRounds(batches: readonly PartitionBatch[]): PartitionBatch[][] {
+  const rounds: PartitionBatch[][] = [];
+  for (const of of Map.groupBy(batches, ({ topic, partition }) => `${topic}/${partition}`).values()) of.forEach((batch, n) => (rounds[n] ??= []).push(batch));
+  return rounds;
 }
