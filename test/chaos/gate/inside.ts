@@ -1,16 +1,17 @@
 /**
  * Loaded into a gate's process before the gate (node --import): strikes it from within at a point of a transaction, and turns its protocol into a broken
- * one where a run says so. Both take hold of the Kafka client's producers and of the reader, whatever the gate makes of them; `early-state` alone of its judge.
+ * one where a run says so. Both take hold of the steps of a transaction and of the reader, whatever the gate makes of them; `early-state` alone of its judge.
  */
 import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { KafkaClient, LogReader } from '#libs/stream';
+import { EventProducer, LogReader, type KafkaClient } from '#libs/stream';
+import { TransactionalProducer, type TransactionalProducerParameters } from '../../../libs/stream/src/transactional-producer.js';
 import type { InsideSettings, Trap } from './fault.js';
 import type { Point } from './plan.js';
 
-type KafkaJsClient = ReturnType<KafkaClient['role']>;
-type Producer = ReturnType<KafkaJsClient['producer']>;
-type Transaction = Awaited<ReturnType<Producer['transaction']>>;
+type MoveOffset = Parameters<TransactionalProducer['moveOffset']>;
+/** What is known of a producer: its id as the gate means it, and its transaction so far. */
+interface Known { readonly id: string; readonly kafka: KafkaClient; writing: Promise<void>; offset?: MoveOffset; plain?: EventProducer }
 
 const { CHAOS_TRAPS: trapFile, CHAOS_NOTES: notesFile, CHAOS_FAULT: fault, CHAOS_HOLD: holdFile } = process.env as unknown as InsideSettings;
 const GROUP = 'proof-gate';
@@ -35,29 +36,10 @@ function step(at: Point, transactionalId: string): void {
   }
 }
 
-const role = KafkaClient.prototype.role;
 const committed = LogReader.prototype.committed;
 const early = new Map<string, bigint | null>();
 /** Where this process's own last commit ended, for `own-position`. */
 const own = new Map<string, bigint>();
-
-KafkaClient.prototype.role = function trapped(this: KafkaClient, ...parameters): KafkaJsClient {
-  const client = role.apply(this, parameters);
-  const newProducer = client.producer.bind(client);
-  client.producer = (config = {}) => {
-    const { transactionalId } = config;
-    if (transactionalId === undefined) return newProducer(config);
-    const producer = newProducer({
-      ...config, ...(fault === 'own-id' && { transactionalId: `${transactionalId}-${process.pid}` }), ...(fault !== undefined && { transactionTimeout: LONG_TRANSACTION_MS }),
-    });
-    if (fault === 'early-offset') readEarly(producer, this, transactionalId);
-    const plain = fault === 'outside' ? newProducer({ idempotent: true, allowAutoTopicCreation: false }) : undefined;
-    const begin = producer.transaction.bind(producer);
-    producer.transaction = async () => struck(await begin(), transactionalId, begin, plain);
-    return producer;
-  };
-  return client;
-};
 
 LogReader.prototype.committed = async function noted(this: LogReader, groupId, topic, partition): Promise<bigint | null> {
   const place = `${topic}/${partition}`;
@@ -67,54 +49,60 @@ LogReader.prototype.committed = async function noted(this: LogReader, groupId, t
   return offset;
 };
 
-/** Parts of a transaction as the gate sees it, each with a point behind it. */
-function struck(transaction: Transaction, id: string, begin: () => Promise<Transaction>, plain: Producer | undefined): Transaction {
-  let offsets: Parameters<Transaction['sendOffsets']>[0] | undefined;
-  return {
-    ...transaction,
-    async sendBatch(batch) {
-      if (plain) {
-        await plain.connect();
-        return await plain.sendBatch(batch);
-      }
-      return await transaction.sendBatch(batch);
-    },
-    async sendOffsets(sent) {
-      step('sent', id);
-      offsets = sent;
-      if (fault !== 'split-offsets') await transaction.sendOffsets(sent);
-      step('offsets', id);
-    },
-    async commit() {
-      const committing = transaction.commit();
-      // By then the request has left, and the answer may or may not be there.
-      await Promise.race([committing, delay(Math.random() * 4)]);
-      step('committing', id);
-      await committing;
-      if (fault === 'own-position') for (const { topic, partitions } of offsets!.topics) for (const { partition, offset } of partitions) own.set(`${topic}/${partition}`, BigInt(offset));
-      step('committed', id);
-      if (fault === 'split-offsets' && offsets) {
-        const second = await begin();
-        await second.sendOffsets(offsets);
-        await second.commit();
-      }
-    },
-  };
-}
+const steps = TransactionalProducer.prototype;
+const { init, write, moveOffset, commit } = steps;
+const all = new WeakMap<TransactionalProducer, Known>();
+
+steps.init = async function begun(this: TransactionalProducer) {
+  const inside = this as unknown as { parameters: TransactionalProducerParameters };
+  const { transactionalId: id, kafka } = inside.parameters;
+  all.set(this, { id, kafka, writing: Promise.resolve() });
+  if (fault !== undefined) inside.parameters = { ...inside.parameters, transactionalId: fault === 'own-id' ? `${id}-${process.pid}` : id, timeoutMs: LONG_TRANSACTION_MS };
+  if (fault === 'early-offset') await readEarly(id, kafka);
+  await init.call(this);
+};
+
+steps.write = async function struck(this: TransactionalProducer, batches) {
+  const known = all.get(this)!;
+  known.writing = fault === 'outside' ? (known.plain ??= new EventProducer(known.kafka)).send(batches.flatMap(({ records }) => records)).then(() => undefined) : write.call(this, batches);
+  await known.writing;
+  step('sent', known.id);
+};
+
+/** The point behind it is behind the output, too, whichever is done first. */
+steps.moveOffset = async function struck(this: TransactionalProducer, ...offset) {
+  const known = all.get(this)!;
+  known.offset = offset;
+  await (fault === 'split-offsets' ? delay(0) : moveOffset.apply(this, offset));
+  await known.writing; // begun in the same turn as this
+  step('offsets', known.id);
+};
+
+steps.commit = async function struck(this: TransactionalProducer) {
+  const { id, offset } = all.get(this)!;
+  const [groupId, { topic, partition, next }] = offset!;
+  const committing = commit.call(this);
+  // By then the request has left, and the answer may or may not be there.
+  await Promise.race([committing, delay(Math.random() * 4)]);
+  step('committing', id);
+  await committing;
+  if (fault === 'own-position') own.set(`${topic}/${partition}`, next);
+  step('committed', id);
+  if (fault === 'split-offsets') {
+    await moveOffset.call(this, groupId, { topic, partition, next });
+    await commit.call(this);
+  }
+};
 
 /** The transactional id is GROUP-TOPIC-PARTITION. */
-function readEarly(producer: Producer, kafka: KafkaClient, transactionalId: string): void {
+async function readEarly(transactionalId: string, kafka: KafkaClient): Promise<void> {
   const [, topic, partition] = new RegExp(`^${GROUP}-(.+)-(\\d+)$`).exec(transactionalId)!;
-  const connect = producer.connect.bind(producer);
-  producer.connect = async () => {
-    const reader = new LogReader(kafka);
-    const place = `${topic}/${partition}`;
-    early.set(place, await committed.call(reader, GROUP, topic!, Number(partition)));
-    note(`committed ${place}`);
-    await reader.close();
-    await released();
-    await connect();
-  };
+  const reader = new LogReader(kafka);
+  const place = `${topic}/${partition}`;
+  early.set(place, await committed.call(reader, GROUP, topic!, Number(partition)));
+  note(`committed ${place}`);
+  await reader.close();
+  await released();
 }
 
 async function released(): Promise<void> {
