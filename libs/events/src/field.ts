@@ -41,6 +41,13 @@ export function fieldFromBytes(bytes: Uint8Array): bigint {
   return x;
 }
 
+const MODULUS_BYTES = Buffer.from(FIELD_MODULUS.toString(16).padStart(2 * FIELD_BYTES, '0'), 'hex');
+
+/** True when {@link fieldFromBytes} would take the bytes. */
+export function isFieldBytes(bytes: Uint8Array): boolean {
+  return bytes.length === FIELD_BYTES && Buffer.compare(bytes, MODULUS_BYTES) < 0;
+}
+
 function assertCanonical(x: bigint): void {
   if (x < 0n || x >= FIELD_MODULUS) throw new AtsError('ATS_FIELD_NOT_CANONICAL', `${x} was given`);
 }

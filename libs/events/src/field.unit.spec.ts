@@ -1,4 +1,4 @@
-import { FIELD_MODULUS, fieldFromBytes, fieldFromText, fieldToBytes } from './field.js';
+import { FIELD_MODULUS, fieldFromBytes, fieldFromText, fieldToBytes, isFieldBytes } from './field.js';
 
 describe('a field element', () => {
   it('is 32 big-endian bytes', () => {
@@ -12,6 +12,9 @@ describe('a field element', () => {
       expect(() => fieldFromBytes(bytes(x))).toThrow('ATS_FIELD_NOT_CANONICAL');
       expect(() => fieldToBytes(x)).toThrow('ATS_FIELD_NOT_CANONICAL');
     }
+    for (const x of [0n, 1n, FIELD_MODULUS - 1n]) expect(isFieldBytes(bytes(x))).toBe(true);
+    for (const x of [FIELD_MODULUS, FIELD_MODULUS + 1n, (1n << 256n) - 1n]) expect(isFieldBytes(bytes(x))).toBe(false);
+    for (const length of [0, 31, 33]) expect(isFieldBytes(Buffer.alloc(length))).toBe(false);
     expect(() => fieldToBytes(-1n)).toThrow('ATS_FIELD_NOT_CANONICAL');
     for (const length of [0, 31, 33]) expect(() => fieldFromBytes(Buffer.alloc(length))).toThrow('ATS_FIELD_NOT_CANONICAL');
   });

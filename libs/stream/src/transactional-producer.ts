@@ -14,9 +14,6 @@ import type { Unbroken } from './unbroken.js';
 const GROUP = 0;
 const TRANSACTION = 1;
 
-/** Sequence numbers go from 0 to 2^31 - 1, and on from 0. */
-const SEQUENCES = 0x7fff_ffff;
-
 /** Records of one partition, no more than it takes as one batch. */
 export interface PartitionBatch extends Place { readonly records: readonly OutgoingRecord[] }
 
@@ -84,7 +81,7 @@ export class TransactionalProducer {
       const { transactionalId } = this.parameters;
       await Promise.all((await this.#byLeader(encoded)).map(([leader, of]) => rawProduce(leader, { transactionalId, topics: [...Map.groupBy(of, ({ topic }) => topic)] })));
     });
-    for (const batch of batches) this.#sequences.set(nameOf(batch), ((this.#sequences.get(nameOf(batch)) ?? 0) + batch.records.length) & SEQUENCES);
+    for (const batch of batches) this.#sequences.set(nameOf(batch), following(this.#sequences.get(nameOf(batch)) ?? 0, batch.records.length));
   }
 
   /** Moves a group's offset with the transaction (AddOffsetsToTxn, TxnOffsetCommit). */
@@ -150,6 +147,11 @@ export class TransactionalProducer {
     const byNode = Map.groupBy(batches, ({ topic, partition }) => Object.keys(cluster.findLeaderForPartitions(topic, [partition]))[0]!);
     return await Promise.all([...byNode].map(async ([nodeId, of]): Promise<[Broker, T[]]> => [await cluster.findBroker({ nodeId }), of]));
   }
+}
+
+/** The sequence number after so many records: from 2^31 - 1 it goes on at 0. kafkajs goes to 0 from wherever it is, which brokers refuse. */
+export function following(sequence: number, records: number): number {
+  return (sequence + records) & 0x7fff_ffff;
 }
 
 function hasPartition(record: OutgoingRecord): record is PlacedRecord {

@@ -1,4 +1,4 @@
-import { FIELD_BYTES, fieldFromBytes, messageHash, partitionOf, recordHash, wireSchemaId, type EventOf, type KafkaRecord, type TopicName } from '#libs/events';
+import { fieldFromBytes, isFieldBytes, messageHash, partitionOf, recordHash, wireSchemaId, type EventOf, type KafkaRecord, type TopicName } from '#libs/events';
 import { isAtsError } from '#libs/errors';
 import type { ProofJob } from '#libs/proofs';
 import { ID_PATTERN, STATEMENT_TOPICS, type ParameterSet, type StatementParameters, type StatementTopic } from './parameter-set.js';
@@ -99,7 +99,7 @@ export function examine(record: KafkaRecord, basis: Basis, context: JudgeContext
   }
 
   for (const name of ['pseudonym', 'root', 'nullifier', 'commitment'] as const) {
-    if (!isCanonical(event[name])) return settle('FIELD_NOT_CANONICAL', `${name} is not below the field modulus`);
+    if (!isFieldBytes(event[name])) return settle('FIELD_NOT_CANONICAL', `${name} is not below the field modulus`);
   }
 
   const partitions = set.partitions[topic];
@@ -143,16 +143,6 @@ export function unsupportedStatements(set: ParameterSet, topic: StatementTopic):
 
 export function isRecorded(topic: SourceTopic): topic is RecordedTopic {
   return (RECORDED_TOPICS as readonly string[]).includes(topic);
-}
-
-function isCanonical(field: Buffer): boolean {
-  try {
-    fieldFromBytes(field);
-    return field.length === FIELD_BYTES;
-  } catch (error) {
-    if (isAtsError(error, 'ATS_FIELD_NOT_CANONICAL')) return false;
-    throw error;
-  }
 }
 
 /** The result, or what is wrong with the bytes. */

@@ -1,0 +1,214 @@
+import type { OutgoingRecord } from '#libs/events';
+import type { KafkaClient } from './client.js';
+import { protocolError } from './kafkajs.js';
+import { following, TransactionalProducer } from './transactional-producer.js';
+import { Unbroken } from './unbroken.js';
+
+const CODES = { NOT_LEADER: 6, NOT_COORDINATOR: 16, FENCED: 47, CONCURRENT: 51 };
+/** Of a record batch: where its sequence number is. */
+const SEQUENCE_AT = 53;
+
+/** Brokers that note each request, and answer the next ones of a name with these errors first. */
+class Scripted {
+  readonly asked: string[] = [];
+  readonly batches: Buffer[] = [];
+  readonly errors = new Map<string, number[]>();
+  /** By topic/partition; broker 1 leads all others, and coordinates. */
+  readonly leaders = new Map<string, number>();
+  refreshes = 0;
+  hold: Promise<void> | undefined;
+
+  readonly cluster = {
+    addMultipleTargetTopics: async () => undefined,
+    findTopicPartitionMetadata: () => [0, 1, 2, 3],
+    findLeaderForPartitions: (topic: string, partitions: number[]) => ({ [this.leaders.get(`${topic}/${partitions[0]}`) ?? 1]: partitions }),
+    findBroker: async ({ nodeId }: { nodeId: string }) => this.#broker(Number(nodeId)),
+    findGroupCoordinator: async ({ coordinatorType }: { coordinatorType: number }) => {
+      await this.#answer(`FindCoordinator ${coordinatorType}`, undefined);
+      return this.#broker(1);
+    },
+    refreshMetadataIfNecessary: async () => undefined,
+    refreshMetadata: async () => { this.refreshes++; },
+  };
+
+  readonly kafka = {
+    role: () => ({
+      consumer: ({ partitionAssigners }: { partitionAssigners: ((config: object) => unknown)[] }) => {
+        partitionAssigners[0]!({ cluster: this.cluster });
+        return { connect: async () => undefined, disconnect: async () => undefined };
+      },
+    }),
+    watched: <T>(part: T) => part,
+  } as unknown as KafkaClient;
+
+  #broker(nodeId: number) {
+    return {
+      nodeId,
+      initProducerId: async () => await this.#answer('InitProducerId', { producerId: '7', producerEpoch: 3 }),
+      addPartitionsToTxn: async ({ topics }: { topics: { topic: string; partitions: number[] }[] }) =>
+        await this.#answer('AddPartitionsToTxn', undefined, topics.flatMap(({ topic, partitions }) => partitions.map((p) => `${topic}/${p}`)).join(',')),
+      addOffsetsToTxn: async ({ groupId }: { groupId: string }) => await this.#answer('AddOffsetsToTxn', undefined, groupId),
+      txnOffsetCommit: async ({ topics: [topic] }: { topics: { topic: string; partitions: { partition: number; offset: string }[] }[] }) =>
+        await this.#answer('TxnOffsetCommit', undefined, `${topic!.topic}/${topic!.partitions[0]!.partition}=${topic!.partitions[0]!.offset}`),
+      endTxn: async ({ transactionResult }: { transactionResult: boolean }) => await this.#answer('EndTxn', undefined, String(transactionResult)),
+      connectionPool: {
+        send: async ({ request }: { request: { encode(): Promise<{ buffer: Buffer }> } }) => {
+          const batches = batchesOf((await request.encode()).buffer);
+          this.batches.push(...batches.map(({ batch }) => batch));
+          return await this.#answer('Produce', undefined, `${nodeId}: ${batches.map(({ place, batch }) => `${place}#${batch.readInt32BE(SEQUENCE_AT)}`).join(',')}`);
+        },
+      },
+    };
+  }
+
+  async #answer<T>(name: string, answer: T, detail = ''): Promise<T> {
+    this.asked.push(detail === '' ? name : `${name} ${detail}`);
+    if (name === 'Produce') await this.hold;
+    const error = this.errors.get(name)?.shift();
+    if (error !== undefined) throw protocolError(error);
+    return answer;
+  }
+}
+
+/** Transactional id, acks, timeout, topics: name, partitions: number, batch. */
+function batchesOf(body: Buffer): { place: string; batch: Buffer }[] {
+  const found: { place: string; batch: Buffer }[] = [];
+  let at = 2 + body.readInt16BE(0) + 6;
+  const topics = body.readInt32BE(at);
+  at += 4;
+  for (let t = 0; t < topics; t++) {
+    const topic = body.toString('utf8', at + 2, at + 2 + body.readInt16BE(at));
+    at += 2 + topic.length;
+    const partitions = body.readInt32BE(at);
+    at += 4;
+    for (let p = 0; p < partitions; p++) {
+      const length = body.readInt32BE(at + 4);
+      found.push({ place: `${topic}/${body.readInt32BE(at)}`, batch: body.subarray(at + 8, at + 8 + length) });
+      at += 8 + length;
+    }
+  }
+  expect(at).toBe(body.length);
+  return found;
+}
+
+function record(topic: string, partition: number, value = 'v'): OutgoingRecord {
+  return { topic, partition, key: null, value: Buffer.from(value), headers: {} };
+}
+
+const OUT = [{ topic: 'out', partition: 0, records: [record('out', 0), record('out', 0)] }, { topic: 'log', partition: 2, records: [record('log', 2)] }];
+
+let brokers: Scripted;
+let unbroken: Unbroken;
+let producer: TransactionalProducer;
+
+beforeEach(async () => {
+  brokers = new Scripted();
+  unbroken = new Unbroken();
+  producer = new TransactionalProducer({ kafka: brokers.kafka, transactionalId: 'id', timeoutMs: 2000, unbroken });
+  await producer.init();
+  brokers.asked.length = 0;
+});
+
+async function transaction(next: bigint): Promise<void> {
+  await producer.begin(OUT);
+  await Promise.all([producer.moveOffset('group', { topic: 'in', partition: 1, next }), producer.write(OUT)]);
+  await producer.commit();
+}
+
+it('a coordinator knows of a partition before its first record is sent, and of the group before its offset; the end comes last', async () => {
+  await transaction(9n);
+  expect(brokers.asked).toEqual([
+    'AddPartitionsToTxn out/0,log/2', 'AddOffsetsToTxn group', 'Produce 1: out/0#0,log/2#0', 'FindCoordinator 0', 'TxnOffsetCommit in/1=9', 'EndTxn true',
+  ]);
+});
+
+it('from the second transaction on, it is five requests; sequence numbers go on in each partition', async () => {
+  await transaction(9n);
+  brokers.asked.length = 0;
+  await transaction(12n);
+  expect(brokers.asked).toEqual(['AddPartitionsToTxn out/0,log/2', 'AddOffsetsToTxn group', 'Produce 1: out/0#2,log/2#1', 'TxnOffsetCommit in/1=12', 'EndTxn true']);
+});
+
+it('sequence numbers go from 2^31 - 1 on to 0, as Kafka counts them', () => {
+  expect([following(0, 3), following(0x7fff_fffd, 2), following(0x7fff_fffd, 3), following(0x7fff_fffd, 500)]).toEqual([3, 0x7fff_ffff, 0, 497]);
+});
+
+it('every leader gets its own partitions, whatever the topic', async () => {
+  brokers.leaders.set('log/2', 5);
+  await transaction(9n);
+  expect(brokers.asked.filter((line) => line.startsWith('Produce'))).toEqual(['Produce 1: out/0#0', 'Produce 5: log/2#0']);
+});
+
+it('while the last transaction is being ended, it asks again, and nobody else', async () => {
+  brokers.errors.set('AddPartitionsToTxn', [CODES.CONCURRENT, CODES.CONCURRENT]);
+  await transaction(9n);
+  expect(brokers.asked.filter((line) => line.startsWith('AddPartitionsToTxn'))).toHaveLength(3);
+  expect(brokers.asked.filter((line) => line === 'FindCoordinator 1')).toHaveLength(0);
+  expect(brokers.refreshes).toBe(0);
+});
+
+it.each(['AddPartitionsToTxn', 'AddOffsetsToTxn', 'TxnOffsetCommit'])('%s: a coordinator that is none any more is looked for anew', async (request) => {
+  brokers.errors.set(request, [CODES.NOT_COORDINATOR]);
+  await transaction(9n);
+  expect(brokers.asked.filter((line) => line.startsWith(request))).toHaveLength(2);
+  expect(brokers.asked.filter((line) => line === `FindCoordinator ${request === 'TxnOffsetCommit' ? 0 : 1}`).length).toBeGreaterThanOrEqual(1);
+  expect(brokers.refreshes).toBe(1);
+});
+
+it('what a broker has refused for another leads the partition is sent there, in the same bytes', async () => {
+  brokers.errors.set('Produce', [CODES.NOT_LEADER]);
+  brokers.cluster.refreshMetadata = async () => {
+    brokers.refreshes++;
+    brokers.leaders.set('out/0', 5);
+  };
+  await transaction(9n);
+  expect(brokers.asked.filter((line) => line.startsWith('Produce'))).toEqual(['Produce 1: out/0#0,log/2#0', 'Produce 5: out/0#0', 'Produce 1: log/2#0']);
+  expect(brokers.batches[2]!.equals(brokers.batches[0]!)).toBe(true);
+  expect(brokers.batches[3]!.equals(brokers.batches[1]!)).toBe(true);
+  await transaction(12n);
+  expect(brokers.asked.filter((line) => line.startsWith('Produce')).slice(3)).toEqual(['Produce 5: out/0#2', 'Produce 1: log/2#1']);
+});
+
+it('the end is not asked for twice: what has become of it, the next init tells', async () => {
+  brokers.errors.set('EndTxn', [CODES.NOT_COORDINATOR]);
+  await expect(transaction(9n)).rejects.toMatchObject({ type: 'NOT_COORDINATOR_FOR_GROUP' });
+  expect(brokers.asked.filter((line) => line.startsWith('EndTxn'))).toHaveLength(1);
+});
+
+it.each(['AddPartitionsToTxn', 'AddOffsetsToTxn', 'Produce', 'TxnOffsetCommit', 'EndTxn'])('%s: who was fenced asks no more', async (request) => {
+  brokers.errors.set(request, [CODES.FENCED]);
+  await expect(transaction(9n)).rejects.toMatchObject({ type: 'INVALID_PRODUCER_EPOCH' });
+  expect(brokers.asked.filter((line) => line.startsWith(request))).toHaveLength(1);
+  if (request !== 'EndTxn') expect(brokers.asked.filter((line) => line.startsWith('EndTxn'))).toHaveLength(0);
+});
+
+it('a commit waits for the answers about all that it commits', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  brokers.hold = promise;
+  const done = transaction(9n);
+  while (!brokers.asked.some((line) => line.startsWith('TxnOffsetCommit'))) await new Promise((next) => setImmediate(next));
+  expect(brokers.asked.some((line) => line.startsWith('EndTxn'))).toBe(false);
+  resolve();
+  await done;
+  expect(brokers.asked.at(-1)).toBe('EndTxn true');
+});
+
+it('a closed one gives up what it would ask again', async () => {
+  brokers.errors.set('AddPartitionsToTxn', Array<number>(1000).fill(CODES.CONCURRENT));
+  const begun = producer.begin(OUT);
+  unbroken.close();
+  await expect(begun).rejects.toMatchObject({ type: 'CONCURRENT_TRANSACTIONS' });
+  expect(brokers.asked.length).toBeLessThan(10);
+});
+
+it('an init waits for a predecessor\'s transaction to be ended', async () => {
+  brokers.errors.set('InitProducerId', [CODES.CONCURRENT, CODES.NOT_COORDINATOR]);
+  await producer.init();
+  expect(brokers.asked.filter((line) => line === 'InitProducerId')).toHaveLength(3);
+});
+
+it('a record with a key and no partition goes where Kafka puts it, one with a partition stays', async () => {
+  const [keyed, placed] = await producer.place([{ ...record('out', 0), key: Buffer.from('21'), partition: undefined } as unknown as OutgoingRecord, record('out', 3)]);
+  expect(placed!.partition).toBe(3);
+  expect(keyed!.partition).toBe((await import('#libs/events')).partitionOf(Buffer.from('21'), 4));
+});
