@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { HEAP_FLAGS } from '../../apps/cli/src/setup/apps.js';
 import { until } from './gate-until.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -32,7 +33,7 @@ export class GateProcess {
   /** Resolves when health answers. */
   async start(): Promise<void> {
     this.#lineOfLife = this.lines.length;
-    const program = this.from === 'source' ? ['--import', './bin/typescript.mjs', `apps/${this.app}/src/main.ts`] : ['--max-semi-space-size=8', '--enable-source-maps', `dist/apps/${this.app}/src/main.js`];
+    const program = this.from === 'source' ? ['--import', './bin/typescript.mjs', `apps/${this.app}/src/main.ts`] : [...HEAP_FLAGS, '--enable-source-maps', `dist/apps/${this.app}/src/main.js`];
     const child = spawn(process.execPath, program, {
       cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ATTESTREAM_HTTP_PORT: '0', ...this.env },
     });

@@ -67,6 +67,9 @@ const LEAVE_MS = 1000;
 /** Under a steady load, what comes within this time is fetched together, milliseconds: requests cost broker and gate the more, the fewer records they carry. */
 const FETCH_PACE_MS = 20;
 
+/** And what comes within this time is committed together, of each partition. */
+const TRANSACTION_PACE_MS = 40;
+
 /**
  * Reads topics, writes others, and commits both in one transaction for each piece of input: every input record has its output exactly once, whatever dies, freezes
  * or comes back when. docs/streaming.md says why each step stands where it does; the steps were found by breaking it.
@@ -145,7 +148,7 @@ export class ExactlyOnceProcessor<State, Prepared = undefined> {
   #newLane(place: Place): PartitionLane<State, Prepared> {
     const { maxRecords = 500, prepare, process } = this.#options;
     return new PartitionLane<State, Prepared>({
-      place, maxRecords, process,
+      place, maxRecords, process, paceMs: TRANSACTION_PACE_MS,
       ...(prepare && { prepare }),
       open: (tenure) => this.#open(place, tenure),
       onEvent: (event) => this.#emit(event),

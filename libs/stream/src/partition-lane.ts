@@ -36,6 +36,8 @@ export interface PartitionLaneParameters<State, Prepared> {
   place: Place;
   /** Input records a transaction. */
   maxRecords: number;
+  /** While less than a whole transaction waits, transactions begin no closer than this, milliseconds. Default: as soon as the last has ended. */
+  paceMs?: number;
   /** Fences earlier owners, and rebuilds the state. */
   open(tenure: Tenure): Promise<Run<State>>;
   prepare?(state: State, records: readonly KafkaRecord[], context: PartitionContext): Promise<readonly Prepared[]>;
@@ -79,6 +81,8 @@ export class PartitionLane<State, Prepared> {
   /** A transaction of the run has failed, or its outcome is unknown. */
   #doubtful = false;
   #failures = 0;
+  /** When the last transaction began. */
+  #began = -Infinity;
 
   constructor(options: PartitionLaneParameters<State, Prepared>) {
     this.#options = options;
@@ -215,8 +219,11 @@ export class PartitionLane<State, Prepared> {
   /** The second stage of all that is prepared, in one transaction. */
   async #step(tenure: Tenure, run: Run<State>): Promise<void> {
     const { place, process, onEvent } = this.#options;
+    await this.#pace(tenure);
+    if (!this.#isCurrent(tenure, run)) return;
     await this.#pieces[0]!.ready;
     if (!this.#isCurrent(tenure, run)) return;
+    this.#began = performance.now();
     const pieces = this.#readyPieces();
     const records = pieces.flatMap((piece) => piece.records);
     const { output, committed } = await process(run.state, records, this.#context!, pieces.flatMap((piece) => piece.prepared!));
@@ -241,6 +248,13 @@ export class PartitionLane<State, Prepared> {
       this.#ahead -= records.length;
     }
     onEvent({ kind: 'committed', ...place, records: records.length, output: output.length, next, milliseconds: Date.now() - began });
+  }
+
+  /** A transaction costs broker and gate much the same whatever is in it. One that comes alone waits for nothing, since none was before it. */
+  async #pace(tenure: Tenure): Promise<void> {
+    const { maxRecords, paceMs = 0 } = this.#options;
+    const early = this.#began + paceMs - performance.now();
+    if (early > 0 && this.#ahead < maxRecords) await pause(early, tenure.signal);
   }
 
   /** As many as a transaction takes: fewer after failures, which may have come of its time-out. */

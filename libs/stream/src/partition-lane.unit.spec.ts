@@ -200,3 +200,53 @@ it('a partition that is another\'s has its producer closed, also one that is onl
   partition.lane.end();
   expect([partition.opened, partition.closed]).toEqual([2, 2]);
 });
+
+describe('with a pace', () => {
+  const PACE_MS = 40;
+  const begun = (partition: ScriptedPartition) => partition.transactions.map(({ records }) => records);
+
+  it('a record that comes alone is committed at once; what follows soon waits for the pace, and takes along what came meanwhile', async () => {
+    const partition = new ScriptedPartition(offsets(3), 8, PACE_MS);
+    partition.join();
+    partition.fetch(1);
+    await partition.turns();
+    expect(begun(partition)).toEqual([1]);
+    partition.fetch(1);
+    await partition.turns();
+    await jest.advanceTimersByTimeAsync(PACE_MS - 1);
+    partition.fetch(1);
+    await partition.turns();
+    expect(begun(partition)).toEqual([1]);
+    await jest.advanceTimersByTimeAsync(1);
+    await partition.turns();
+    expect(begun(partition)).toEqual([1, 2]);
+    expect(partition.wrong()).toEqual([]);
+  });
+
+  it('a whole transaction waits for nothing', async () => {
+    const partition = new ScriptedPartition(offsets(40), 8, PACE_MS);
+    partition.join();
+    await partition.drain(40);
+    // The rest is less than one.
+    expect(begun(partition).slice(0, 3)).toEqual([8, 8, 8]);
+    await jest.advanceTimersByTimeAsync(PACE_MS);
+    await partition.drain(40);
+    expect(partition.wrong()).toEqual([]);
+  });
+
+  it('a stop does not wait for it', async () => {
+    const partition = new ScriptedPartition(offsets(2), 8, PACE_MS);
+    partition.join();
+    partition.fetch(1);
+    await partition.turns();
+    partition.fetch(1);
+    await partition.turns();
+    partition.stopping.abort();
+    await partition.lane.halted();
+    await partition.turns();
+    await jest.advanceTimersByTimeAsync(PACE_MS);
+    await partition.turns();
+    expect(begun(partition)).toEqual([1]);
+    expect(partition.wrong(1)).toEqual([]);
+  });
+});

@@ -47,10 +47,10 @@ export class ScriptedPartition {
   #processing = false;
 
   /** @param input offsets that have a record */
-  constructor(readonly input: readonly bigint[], maxRecords: number) {
+  constructor(readonly input: readonly bigint[], maxRecords: number, paceMs?: number) {
     this.calm();
     this.lane = new PartitionLane<State, string>({
-      place, maxRecords,
+      place, maxRecords, ...(paceMs !== undefined && { paceMs }),
       open: () => this.#open(),
       prepare: async (state, records) => {
         if (state !== this.#state) this.broken.push(`${records[0]!.offset} prepared with a state that was dropped`);

@@ -38,8 +38,11 @@ export function gateEnv(id: Exclude<RowId, 'naive'>): Record<string, string> {
   return { ATTESTREAM_GATE_VERIFIER: verifier, ATTESTREAM_GATE_VERIFIER_THREADS: String(threads) };
 }
 
-/** How long half load lasts before latency is measured, and while it is; and where its households begin. */
-const SETTLING_SECONDS = 10;
+/**
+ * How long half load lasts before latency is measured, and while it is; and where its households begin. A broker that was just started spends half of a core on compiling
+ * itself for as long as that.
+ */
+const SETTLING_SECONDS = 20;
 const STEADY_SECONDS = 8;
 const STEADY_HOUSEHOLDS = 2_000_000;
 
