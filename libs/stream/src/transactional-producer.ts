@@ -91,15 +91,15 @@ export class TransactionalProducer {
     await this.#coordinated(GROUP, groupId, (coordinator) => coordinator.txnOffsetCommit({ ...this.#identity!, groupId, topics }));
   }
 
-  /** Ends the transaction. It is not asked twice: what an error means, the next init tells. */
+  /** Ends the transaction. A coordinator that has taken its commit already says so once more; what any other error means, the next init tells. */
   async commit(): Promise<void> {
-    const coordinator = await this.#coordinator(TRANSACTION, this.parameters.transactionalId);
-    await coordinator.endTxn({ ...this.#identity!, transactionResult: true });
+    await this.#transacted((coordinator, identity) => coordinator.endTxn({ ...identity, transactionResult: true }));
   }
 
-  /** Looks for coordinators anew: connections have ended. */
-  forget(): void {
+  /** Looks for coordinators and leaders anew: they have moved, or connections have ended. */
+  async forget(): Promise<void> {
     this.#nodes.clear();
+    await this.#session.cluster.refreshMetadata();
   }
 
   /** Once {@link Unbroken.close} was called. Returns at once. */
@@ -117,16 +117,15 @@ export class TransactionalProducer {
 
   /** Requests that come to nothing, and may come to something soon: coordinators and leaders move, and end one transaction after its commit was acknowledged. */
   async #retried<T>(request: () => Promise<T>): Promise<T> {
-    for (let attempt = 0; ; attempt++) {
+    for (let attempt = 0, moved = false; ; attempt++) {
       try {
+        if (moved) await this.forget();
         return await request();
       } catch (error) {
         const { name, type, retriable } = origin(error);
         if (name !== 'KafkaJSProtocolError' || retriable !== true || this.parameters.unbroken.closed) throw error;
+        moved = type !== 'CONCURRENT_TRANSACTIONS';
         await pause(backoff(attempt, 5, 200));
-        if (type === 'CONCURRENT_TRANSACTIONS') continue;
-        this.forget();
-        await this.#session.cluster.refreshMetadata();
       }
     }
   }

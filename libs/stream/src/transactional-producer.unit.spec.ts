@@ -1,95 +1,7 @@
 import type { OutgoingRecord } from '#libs/events';
-import type { KafkaClient } from './client.js';
-import { protocolError } from './kafkajs.js';
+import { CODES, ScriptedBrokers } from '../test/scripted-brokers.js';
 import { following, TransactionalProducer } from './transactional-producer.js';
 import { Unbroken } from './unbroken.js';
-
-const CODES = { NOT_LEADER: 6, NOT_COORDINATOR: 16, FENCED: 47, CONCURRENT: 51 };
-/** Of a record batch: where its sequence number is. */
-const SEQUENCE_AT = 53;
-
-/** Brokers that note each request, and answer the next ones of a name with these errors first. */
-class Scripted {
-  readonly asked: string[] = [];
-  readonly batches: Buffer[] = [];
-  readonly errors = new Map<string, number[]>();
-  /** By topic/partition; broker 1 leads all others, and coordinates. */
-  readonly leaders = new Map<string, number>();
-  refreshes = 0;
-  hold: Promise<void> | undefined;
-
-  readonly cluster = {
-    addMultipleTargetTopics: async () => undefined,
-    findTopicPartitionMetadata: () => [0, 1, 2, 3],
-    findLeaderForPartitions: (topic: string, partitions: number[]) => ({ [this.leaders.get(`${topic}/${partitions[0]}`) ?? 1]: partitions }),
-    findBroker: async ({ nodeId }: { nodeId: string }) => this.#broker(Number(nodeId)),
-    findGroupCoordinator: async ({ coordinatorType }: { coordinatorType: number }) => {
-      await this.#answer(`FindCoordinator ${coordinatorType}`, undefined);
-      return this.#broker(1);
-    },
-    refreshMetadataIfNecessary: async () => undefined,
-    refreshMetadata: async () => { this.refreshes++; },
-  };
-
-  readonly kafka = {
-    role: () => ({
-      consumer: ({ partitionAssigners }: { partitionAssigners: ((config: object) => unknown)[] }) => {
-        partitionAssigners[0]!({ cluster: this.cluster });
-        return { connect: async () => undefined, disconnect: async () => undefined };
-      },
-    }),
-    watched: <T>(part: T) => part,
-  } as unknown as KafkaClient;
-
-  #broker(nodeId: number) {
-    return {
-      nodeId,
-      initProducerId: async () => await this.#answer('InitProducerId', { producerId: '7', producerEpoch: 3 }),
-      addPartitionsToTxn: async ({ topics }: { topics: { topic: string; partitions: number[] }[] }) =>
-        await this.#answer('AddPartitionsToTxn', undefined, topics.flatMap(({ topic, partitions }) => partitions.map((p) => `${topic}/${p}`)).join(',')),
-      addOffsetsToTxn: async ({ groupId }: { groupId: string }) => await this.#answer('AddOffsetsToTxn', undefined, groupId),
-      txnOffsetCommit: async ({ topics: [topic] }: { topics: { topic: string; partitions: { partition: number; offset: string }[] }[] }) =>
-        await this.#answer('TxnOffsetCommit', undefined, `${topic!.topic}/${topic!.partitions[0]!.partition}=${topic!.partitions[0]!.offset}`),
-      endTxn: async ({ transactionResult }: { transactionResult: boolean }) => await this.#answer('EndTxn', undefined, String(transactionResult)),
-      connectionPool: {
-        send: async ({ request }: { request: { encode(): Promise<{ buffer: Buffer }> } }) => {
-          const batches = batchesOf((await request.encode()).buffer);
-          this.batches.push(...batches.map(({ batch }) => batch));
-          return await this.#answer('Produce', undefined, `${nodeId}: ${batches.map(({ place, batch }) => `${place}#${batch.readInt32BE(SEQUENCE_AT)}`).join(',')}`);
-        },
-      },
-    };
-  }
-
-  async #answer<T>(name: string, answer: T, detail = ''): Promise<T> {
-    this.asked.push(detail === '' ? name : `${name} ${detail}`);
-    if (name === 'Produce') await this.hold;
-    const error = this.errors.get(name)?.shift();
-    if (error !== undefined) throw protocolError(error);
-    return answer;
-  }
-}
-
-/** Transactional id, acks, timeout, topics: name, partitions: number, batch. */
-function batchesOf(body: Buffer): { place: string; batch: Buffer }[] {
-  const found: { place: string; batch: Buffer }[] = [];
-  let at = 2 + body.readInt16BE(0) + 6;
-  const topics = body.readInt32BE(at);
-  at += 4;
-  for (let t = 0; t < topics; t++) {
-    const topic = body.toString('utf8', at + 2, at + 2 + body.readInt16BE(at));
-    at += 2 + topic.length;
-    const partitions = body.readInt32BE(at);
-    at += 4;
-    for (let p = 0; p < partitions; p++) {
-      const length = body.readInt32BE(at + 4);
-      found.push({ place: `${topic}/${body.readInt32BE(at)}`, batch: body.subarray(at + 8, at + 8 + length) });
-      at += 8 + length;
-    }
-  }
-  expect(at).toBe(body.length);
-  return found;
-}
 
 function record(topic: string, partition: number, value = 'v'): OutgoingRecord {
   return { topic, partition, key: null, value: Buffer.from(value), headers: {} };
@@ -97,12 +9,12 @@ function record(topic: string, partition: number, value = 'v'): OutgoingRecord {
 
 const OUT = [{ topic: 'out', partition: 0, records: [record('out', 0), record('out', 0)] }, { topic: 'log', partition: 2, records: [record('log', 2)] }];
 
-let brokers: Scripted;
+let brokers: ScriptedBrokers;
 let unbroken: Unbroken;
 let producer: TransactionalProducer;
 
 beforeEach(async () => {
-  brokers = new Scripted();
+  brokers = new ScriptedBrokers();
   unbroken = new Unbroken();
   producer = new TransactionalProducer({ kafka: brokers.kafka, transactionalId: 'id', timeoutMs: 2000, unbroken });
   await producer.init();
@@ -169,10 +81,28 @@ it('what a broker has refused for another leads the partition is sent there, in 
   expect(brokers.asked.filter((line) => line.startsWith('Produce')).slice(3)).toEqual(['Produce 5: out/0#2', 'Produce 1: log/2#1']);
 });
 
-it('the end is not asked for twice: what has become of it, the next init tells', async () => {
-  brokers.errors.set('EndTxn', [CODES.NOT_COORDINATOR]);
-  await expect(transaction(9n)).rejects.toMatchObject({ type: 'NOT_COORDINATOR_FOR_GROUP' });
-  expect(brokers.asked.filter((line) => line.startsWith('EndTxn'))).toHaveLength(1);
+it.each(['LOADING', 'NOT_AVAILABLE', 'NOT_COORDINATOR', 'CONCURRENT'] as const)('a coordinator that moves before it has ended the transaction (%s) does so where it is then', async (code) => {
+  brokers.errors.set('EndTxn', [CODES[code]]);
+  await transaction(9n);
+  expect(brokers.asked.filter((line) => line.startsWith('EndTxn'))).toEqual(['EndTxn true', 'EndTxn true']);
+  expect(brokers.asked.filter((line) => line === 'FindCoordinator 1')).toHaveLength(code === 'CONCURRENT' ? 0 : 1);
+});
+
+it('a broker that does not know of the move yet, and refuses to tell of leaders, is asked again', async () => {
+  brokers.errors.set('Produce', [CODES.NOT_LEADER]);
+  brokers.errors.set('Metadata', [CODES.UNKNOWN_TOPIC, CODES.UNKNOWN_TOPIC]);
+  await transaction(9n);
+  expect(brokers.refreshes).toBe(3);
+  expect(brokers.asked.filter((line) => line.startsWith('Produce'))).toHaveLength(2);
+});
+
+it('after connections have ended, coordinators and leaders are looked for anew before the next transaction', async () => {
+  await transaction(9n);
+  brokers.asked.length = 0;
+  await producer.forget();
+  expect(brokers.asked).toEqual(['Metadata']);
+  await transaction(12n);
+  expect(brokers.asked.filter((line) => line.startsWith('FindCoordinator'))).toEqual(['FindCoordinator 1', 'FindCoordinator 0']);
 });
 
 it.each(['AddPartitionsToTxn', 'AddOffsetsToTxn', 'Produce', 'TxnOffsetCommit', 'EndTxn'])('%s: who was fenced asks no more', async (request) => {

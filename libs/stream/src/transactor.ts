@@ -60,9 +60,10 @@ export async function openTransactor({ kafka, groupId, transactionalId, limitOf 
       return offset ?? (await reader.earliest(topic, partition));
     },
     async commit(output, { topic, partition, next }) {
-      if (unbroken.broken) {
+      // A look for leaders may itself end a connection: to a broker that is about to go.
+      while (unbroken.broken) {
         await unbroken.mend(settle);
-        producer.forget();
+        await producer.forget();
       }
       await unbroken.during(async () => {
         const [first = [], ...more] = inRounds(inSends(await producer.place(output), limitOf).map(toBatch));
