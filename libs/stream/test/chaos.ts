@@ -1,5 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { KafkaRecord } from '#libs/events';
@@ -43,6 +43,15 @@ export class Chaos {
 
   count(kind: string): number {
     return this.happened.filter((event) => event.kind === kind).length;
+  }
+
+  /** Traps that were sprung, in order. */
+  sprung(): string[] {
+    return existsSync(this.#trapNotes) ? readFileSync(this.#trapNotes, 'utf8').trimEnd().split('\n') : [];
+  }
+
+  get #trapNotes(): string {
+    return join(this.dir, `${this.name}.traps`);
   }
 
   kill(id: string): void {
@@ -110,7 +119,7 @@ export class Chaos {
     const of = (topic: string) => `${this.name}-${topic}`;
     const env = {
       ...process.env, NODE_OPTIONS: '', BROKER: this.kafka.brokers[0], GROUP: of('group'), INPUT: of('input'), OUTPUT: of('output'), AUDIT: of('audit'),
-      WORKER: id, MEMBER_FILE: join(this.dir, `${of(id)}.member`),
+      WORKER: id, MEMBER_FILE: join(this.dir, `${of(id)}.member`), TRAP_NOTES: this.#trapNotes,
     };
     const child = fork(this.worker, { env, execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
     this.#workers.set(id, child);

@@ -1,44 +1,36 @@
-import { writeSync } from 'node:fs';
-import type { KafkaClient } from '#libs/stream';
+import { appendFileSync } from 'node:fs';
+import { TransactionalProducer } from '../src/transactional-producer.js';
 
-/** A step of a transaction at which the process is to be killed or frozen. */
+/** A step of a transaction after which the process is to be killed or frozen; `offsets` is after the output, too. */
 export interface Trap { at: 'sent' | 'offsets' | 'committed'; signal: 'SIGKILL' | 'SIGSTOP' }
 
-/** Wraps the client's transactional producers, so that a trap can be set for the next transaction. */
-export function trapTransactions(kafka: KafkaClient): (trap: Trap) => void {
+/** Lets a trap be set for this process's next transaction. One that is sprung is a line of the file: who is killed tells nobody else. */
+export function trapTransactions(notes: string): (trap: Trap) => void {
   let trap: Trap | undefined;
   const step = (at: Trap['at']) => {
     if (trap?.at !== at) return;
     const { signal } = trap;
     trap = undefined;
-    writeSync(1, `${at} ${signal}\n`);
+    appendFileSync(notes, `${at} ${signal}\n`);
     process.kill(process.pid, signal);
   };
-  const role = kafka.role.bind(kafka);
-  kafka.role = (...parameters) => {
-    const client = role(...parameters);
-    const newProducer = client.producer.bind(client);
-    client.producer = (config) => {
-      const producer = newProducer(config);
-      const begin = producer.transaction;
-      producer.transaction = async () => {
-        const transaction = await begin();
-        return {
-          ...transaction,
-          async sendOffsets(offsets) {
-            step('sent');
-            await transaction.sendOffsets(offsets);
-            step('offsets');
-          },
-          async commit() {
-            await transaction.commit();
-            step('committed');
-          },
-        };
-      };
-      return producer;
-    };
-    return client;
+  const steps = TransactionalProducer.prototype;
+  const { write, moveOffset, commit } = steps;
+  const writing = new WeakMap<TransactionalProducer, Promise<void>>();
+  steps.write = async function trapped(this: TransactionalProducer, batches) {
+    const written = write.call(this, batches);
+    writing.set(this, written);
+    await written;
+    step('sent');
+  };
+  steps.moveOffset = async function trapped(this: TransactionalProducer, ...offset) {
+    await moveOffset.apply(this, offset);
+    await writing.get(this); // begun in the same turn as this
+    step('offsets');
+  };
+  steps.commit = async function trapped(this: TransactionalProducer) {
+    await commit.call(this);
+    step('committed');
   };
   return (next) => { trap = next; };
 }

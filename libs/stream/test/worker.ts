@@ -6,10 +6,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { connectKafka, ExactlyOnceProcessor } from '#libs/stream';
 import { trapTransactions, type Trap } from './trap.js';
 
-const { BROKER, GROUP, INPUT, OUTPUT, AUDIT, MEMBER_FILE, WORKER } = process.env as Record<string, string>;
+const { BROKER, GROUP, INPUT, OUTPUT, AUDIT, MEMBER_FILE, TRAP_NOTES, WORKER } = process.env as Record<string, string>;
 const say = (message: Record<string, unknown>) => void (process.connected && process.send!(message));
 const kafka = connectKafka({ brokers: [BROKER!], clientId: WORKER!, log: { info: () => undefined, warn: (why) => say({ kind: 'log', why }) } });
-const setTrap = trapTransactions(kafka);
+const setTrap = trapTransactions(TRAP_NOTES!);
 
 const processor = new ExactlyOnceProcessor<Set<string>, { name: string; known: boolean }>({
   kafka, groupId: GROUP!, topics: [INPUT!], transactionalIdPrefix: GROUP!, memberFile: MEMBER_FILE!, maxRecords: 50,

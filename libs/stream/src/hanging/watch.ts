@@ -1,14 +1,14 @@
 import type { KafkaClient } from '../client.js';
 import { LogSession } from '../log-session.js';
 import { pause, within } from '../time.js';
-import { nameOf } from './decide.js';
+import { isSame, nameOf } from './decide.js';
 import { look, type OpenTransaction } from './look.js';
 
-/** A transaction that holds back the readers of a partition. */
+/** A transaction that holds back the readers of a partition: one that hangs or, when none does, the oldest, where the last stable offset stands. */
 export interface HeldBack {
   readonly topic: string;
   readonly partition: number;
-  /** Where the last stable offset stands. */
+  /** Where it began. */
   readonly startOffset: bigint;
   /** Since it was first seen, on this process's own clock. */
   readonly seconds: number;
@@ -22,7 +22,7 @@ export interface WatchTransactionsParameters {
   everyMs?: number;
   /** Default: all, internal ones too. */
   topics?: ReadonlySet<string>;
-  /** After each look that succeeded: the oldest open transaction of every partition that has one. */
+  /** After each look that succeeded: one transaction of every partition in which any is open. */
   onLook(held: readonly HeldBack[]): void;
 }
 
@@ -43,11 +43,11 @@ export async function watchTransactions(kafka: KafkaClient, { everyMs = 5000, to
         const now = performance.now();
         firstSeen = new Map(seen.open.map((open) => [keyOf(open), firstSeen.get(keyOf(open)) ?? now]));
         const held = [...Map.groupBy(seen.open, nameOf).values()].map((open): HeldBack => {
-          const { topic, partition, startOffset } = open.reduce((a, b) => (a.startOffset <= b.startOffset ? a : b));
-          const hanging = seen.hanging.find((one) => one.topic === topic && one.partition === partition);
-          const oldest = hanging ?? open[0]!;
+          const oldest = open.reduce((a, b) => (a.startOffset <= b.startOffset ? a : b));
+          const hanging = seen.hanging.find((one) => isSame(one, oldest));
+          const { topic, partition, startOffset, producerId } = hanging ?? oldest;
           return {
-            topic, partition, startOffset, hanging: hanging !== undefined, transactionalId: seen.coordinators.get(oldest.producerId)?.transactionalId,
+            topic, partition, startOffset, hanging: hanging !== undefined, transactionalId: seen.coordinators.get(producerId)?.transactionalId,
             seconds: Math.max(...open.map((one) => now - firstSeen.get(keyOf(one))!)) / 1000,
           };
         });
