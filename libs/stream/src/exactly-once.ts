@@ -67,8 +67,8 @@ const LEAVE_MS = 1000;
 /** Under a steady load, what comes within this time is fetched together, milliseconds: requests cost broker and gate the more, the fewer records they carry. */
 const FETCH_PACE_MS = 20;
 
-/** And what comes within this time is committed together, of each partition. */
-const TRANSACTION_PACE_MS = 40;
+/** And what comes within this time after a partition's transaction is committed together. */
+const TRANSACTION_PACE_MS = 20;
 
 /**
  * Reads topics, writes others, and commits both in one transaction for each piece of input: every input record has its output exactly once, whatever dies, freezes

@@ -36,7 +36,7 @@ export interface PartitionLaneParameters<State, Prepared> {
   place: Place;
   /** Input records a transaction. */
   maxRecords: number;
-  /** While less than a whole transaction waits, transactions begin no closer than this, milliseconds. Default: as soon as the last has ended. */
+  /** While less than a whole transaction waits, the next begins so long after the last has ended, milliseconds. Default 0. */
   paceMs?: number;
   /** Fences earlier owners, and rebuilds the state. */
   open(tenure: Tenure): Promise<Run<State>>;
@@ -81,8 +81,8 @@ export class PartitionLane<State, Prepared> {
   /** A transaction of the run has failed, or its outcome is unknown. */
   #doubtful = false;
   #failures = 0;
-  /** When the last transaction began. */
-  #began = -Infinity;
+  /** When the last transaction ended. */
+  #ended = -Infinity;
 
   constructor(options: PartitionLaneParameters<State, Prepared>) {
     this.#options = options;
@@ -223,7 +223,6 @@ export class PartitionLane<State, Prepared> {
     if (!this.#isCurrent(tenure, run)) return;
     await this.#pieces[0]!.ready;
     if (!this.#isCurrent(tenure, run)) return;
-    this.#began = performance.now();
     const pieces = this.#readyPieces();
     const records = pieces.flatMap((piece) => piece.records);
     const { output, committed } = await process(run.state, records, this.#context!, pieces.flatMap((piece) => piece.prepared!));
@@ -239,6 +238,7 @@ export class PartitionLane<State, Prepared> {
       throw error;
     } finally {
       this.#committing = undefined;
+      this.#ended = performance.now();
     }
     committed();
     run.next = next;
@@ -253,7 +253,7 @@ export class PartitionLane<State, Prepared> {
   /** A transaction costs broker and gate much the same whatever is in it. One that comes alone waits for nothing, since none was before it. */
   async #pace(tenure: Tenure): Promise<void> {
     const { maxRecords, paceMs = 0 } = this.#options;
-    const early = this.#began + paceMs - performance.now();
+    const early = this.#ended + paceMs - performance.now();
     if (early > 0 && this.#ahead < maxRecords) await pause(early, tenure.signal);
   }
 
