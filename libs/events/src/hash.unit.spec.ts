@@ -93,6 +93,14 @@ describe('messageHash', () => {
       .not.toBe(messageHash('telemetry', key, value, [['ce_id', a!], ['ce_source', b!], ['ce_source', c!]]));
   });
 
+  it('is that of its documented parts, too, where headers are absent, null, come several times, or are larger than anything before', () => {
+    const large = Buffer.alloc(300_000, 5);
+    const count = (n: number) => Buffer.from([0, 0, 0, n]);
+    const digest = sha256(part('telemetry'), part(null), part(Buffer.alloc(256)), count(0), count(3), part('a'), part(null), part('b'), count(1), part(large), ...[count(0), count(0), count(0), count(0)]);
+    expect(messageHash('telemetry', null, Buffer.alloc(256, 7), [['ce_id', Buffer.from('a')], ['ce_source', large], ['ce_id', null], ['other', large], ['ce_id', Buffer.from('b')]]))
+      .toBe(BigInt(`0x${digest.toString('hex')}`) & ((1n << 253n) - 1n));
+  });
+
   it('refuses a value too short for a proof', () => {
     expect(() => messageHash('telemetry', key, Buffer.alloc(255), headers)).toThrow('ATS_EVENT_MALFORMED');
   });

@@ -223,6 +223,21 @@ describe('with a pace', () => {
     expect(partition.wrong()).toEqual([]);
   });
 
+  it('a partition that is lost and comes back while a transaction waits for the pace keeps its state', async () => {
+    const partition = new ScriptedPartition(offsets(3), 8, PACE_MS);
+    partition.join();
+    partition.fetch(1);
+    await partition.turns();
+    partition.fetch(1);
+    await partition.turns();
+    partition.join();
+    await partition.turns();
+    await jest.advanceTimersByTimeAsync(PACE_MS);
+    await partition.drain(3);
+    expect([partition.opened, partition.events.filter(({ kind }) => kind === 'reset')]).toEqual([1, []]);
+    expect(partition.wrong()).toEqual([]);
+  });
+
   it('a whole transaction waits for nothing', async () => {
     const partition = new ScriptedPartition(offsets(40), 8, PACE_MS);
     partition.join();

@@ -1,4 +1,4 @@
-import type { OutgoingRecord } from '#libs/events';
+import { partitionOf, type OutgoingRecord } from '#libs/events';
 import { CODES, ScriptedBrokers } from '../test/scripted-brokers.js';
 import { following, TransactionalProducer } from './transactional-producer.js';
 import { Unbroken } from './unbroken.js';
@@ -39,6 +39,34 @@ it('from the second transaction on, it is five requests; sequence numbers go on 
   brokers.asked.length = 0;
   await transaction(12n);
   expect(brokers.asked).toEqual(['AddPartitionsToTxn out/0,log/2', 'AddOffsetsToTxn group', 'Produce 1: out/0#2,log/2#1', 'TxnOffsetCommit in/1=12', 'EndTxn true']);
+});
+
+it('every partition has sequence numbers of its own, also those of one topic', async () => {
+  const batches = [{ topic: 'out', partition: 0, records: [record('out', 0), record('out', 0)] }, { topic: 'out', partition: 3, records: [record('out', 3)] }];
+  for (let n = 0; n < 2; n++) {
+    await producer.begin(batches);
+    await producer.write(batches);
+  }
+  expect(brokers.asked).toEqual(['AddPartitionsToTxn out/0,out/3', 'Produce 1: out/0#0,out/3#0', 'AddPartitionsToTxn out/0,out/3', 'Produce 1: out/0#2,out/3#1']);
+});
+
+it('the id asks for its time-out, and every batch is in its name, written once all replicas in sync have it', async () => {
+  await transaction(9n);
+  expect(brokers.inits).toEqual([{ transactionalId: 'id', transactionTimeout: 2000 }]);
+  expect(brokers.heads).toEqual([{ transactionalId: 'id', acks: -1, timeoutMs: 30_000 }]);
+});
+
+it('each coordinator is remembered as what it coordinates, though group and id have one name', async () => {
+  brokers.coordinators.set(0, 4).set(1, 3);
+  await producer.forget();
+  for (const next of [9n, 12n]) {
+    brokers.served.length = 0;
+    await producer.begin(OUT);
+    await producer.moveOffset('id', { topic: 'in', partition: 1, next });
+    await producer.write(OUT);
+    await producer.commit();
+    expect(brokers.served).toEqual(['3 AddPartitionsToTxn', '3 AddOffsetsToTxn', '4 TxnOffsetCommit', '1 Produce', '3 EndTxn']);
+  }
 });
 
 it('sequence numbers go from 2^31 - 1 on to 0, as Kafka counts them', () => {
@@ -138,7 +166,9 @@ it('an init waits for a predecessor\'s transaction to be ended', async () => {
 });
 
 it('a record with a key and no partition goes where Kafka puts it, one with a partition stays', async () => {
-  const [keyed, placed] = await producer.place([{ ...record('out', 0), key: Buffer.from('21'), partition: undefined } as unknown as OutgoingRecord, record('out', 3)]);
+  const keys = Array.from({ length: 16 }, (_, i) => Buffer.from(String(i)));
+  const keyed = await producer.place(keys.map((key) => ({ topic: 'out', key, value: key, headers: {} })));
+  expect(keyed.map(({ partition }) => partition)).toEqual(keys.map((key) => partitionOf(key, 4)));
+  const [placed] = await producer.place([{ ...record('out', 3), key: keys[0]! }]);
   expect(placed!.partition).toBe(3);
-  expect(keyed!.partition).toBe((await import('#libs/events')).partitionOf(Buffer.from('21'), 4));
 });

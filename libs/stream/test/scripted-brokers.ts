@@ -7,13 +7,23 @@ export const CODES = { UNKNOWN_TOPIC: 3, NOT_LEADER: 6, LOADING: 14, NOT_AVAILAB
 /** Of a record batch: where its sequence number is. */
 const SEQUENCE_AT = 53;
 
+interface ProduceHead { readonly transactionalId: string; readonly acks: number; readonly timeoutMs: number }
+
 /** Brokers of one cluster that note each request, and answer the next ones of a name with these errors first. */
 export class ScriptedBrokers {
   readonly asked: string[] = [];
+  /** The same, each by the broker that was asked. */
+  readonly served: string[] = [];
   readonly batches: Buffer[] = [];
+  /** What each produce request says beside its batches. */
+  readonly heads: ProduceHead[] = [];
+  /** What each InitProducerId asked for. */
+  readonly inits: { transactionalId: string; transactionTimeout: number }[] = [];
   readonly errors = new Map<string, number[]>();
-  /** By topic/partition; broker 1 leads all others, and coordinates. */
+  /** By topic/partition; broker 1 leads all others. */
   readonly leaders = new Map<string, number>();
+  /** By type; broker 1 is the others. */
+  readonly coordinators = new Map<number, number>();
   refreshes = 0;
   hold: Promise<void> | undefined;
   /** How often it was looked into what hangs: nothing does. */
@@ -28,7 +38,7 @@ export class ScriptedBrokers {
     findBroker: async ({ nodeId }: { nodeId: string }) => this.#broker(Number(nodeId)),
     findGroupCoordinator: async ({ coordinatorType }: { coordinatorType: number }) => {
       await this.#answer(`FindCoordinator ${coordinatorType}`, undefined);
-      return this.#broker(1);
+      return this.#broker(this.coordinators.get(coordinatorType) ?? 1);
     },
     metadata: async () => {
       this.looks++;
@@ -55,20 +65,28 @@ export class ScriptedBrokers {
   } as unknown as KafkaClient;
 
   #broker(nodeId: number) {
+    const answer = async <T>(name: string, result: T, detail?: string): Promise<T> => {
+      this.served.push(`${nodeId} ${name}`);
+      return await this.#answer(name, result, detail);
+    };
     return {
       nodeId,
-      initProducerId: async () => await this.#answer('InitProducerId', { producerId: '7', producerEpoch: 3 }),
+      initProducerId: async (request: { transactionalId: string; transactionTimeout: number }) => {
+        this.inits.push(request);
+        return await answer('InitProducerId', { producerId: '7', producerEpoch: 3 });
+      },
       addPartitionsToTxn: async ({ topics }: { topics: { topic: string; partitions: number[] }[] }) =>
-        await this.#answer('AddPartitionsToTxn', undefined, topics.flatMap(({ topic, partitions }) => partitions.map((p) => `${topic}/${p}`)).join(',')),
-      addOffsetsToTxn: async ({ groupId }: { groupId: string }) => await this.#answer('AddOffsetsToTxn', undefined, groupId),
+        await answer('AddPartitionsToTxn', undefined, topics.flatMap(({ topic, partitions }) => partitions.map((p) => `${topic}/${p}`)).join(',')),
+      addOffsetsToTxn: async ({ groupId }: { groupId: string }) => await answer('AddOffsetsToTxn', undefined, groupId),
       txnOffsetCommit: async ({ topics: [topic] }: { topics: { topic: string; partitions: { partition: number; offset: string }[] }[] }) =>
-        await this.#answer('TxnOffsetCommit', undefined, `${topic!.topic}/${topic!.partitions[0]!.partition}=${topic!.partitions[0]!.offset}`),
-      endTxn: async ({ transactionResult }: { transactionResult: boolean }) => await this.#answer('EndTxn', undefined, String(transactionResult)),
+        await answer('TxnOffsetCommit', undefined, `${topic!.topic}/${topic!.partitions[0]!.partition}=${topic!.partitions[0]!.offset}`),
+      endTxn: async ({ transactionResult }: { transactionResult: boolean }) => await answer('EndTxn', undefined, String(transactionResult)),
       connectionPool: {
         send: async ({ request }: { request: { encode(): Promise<{ buffer: Buffer }> } }) => {
-          const batches = batchesOf((await request.encode()).buffer);
+          const { batches, ...head } = produced((await request.encode()).buffer);
+          this.heads.push(head);
           this.batches.push(...batches.map(({ batch }) => batch));
-          return await this.#answer('Produce', undefined, `${nodeId}: ${batches.map(({ place, batch }) => `${place}#${batch.readInt32BE(SEQUENCE_AT)}`).join(',')}`);
+          return await answer('Produce', undefined, `${nodeId}: ${batches.map(({ place, batch }) => `${place}#${batch.readInt32BE(SEQUENCE_AT)}`).join(',')}`);
         },
       },
     };
@@ -84,9 +102,11 @@ export class ScriptedBrokers {
 }
 
 /** Transactional id, acks, timeout, topics: name, partitions: number, batch. */
-function batchesOf(body: Buffer): { place: string; batch: Buffer }[] {
-  const found: { place: string; batch: Buffer }[] = [];
-  let at = 2 + body.readInt16BE(0) + 6;
+function produced(body: Buffer): ProduceHead & { batches: { place: string; batch: Buffer }[] } {
+  const batches: { place: string; batch: Buffer }[] = [];
+  let at = 2 + body.readInt16BE(0);
+  const head: ProduceHead = { transactionalId: body.toString('utf8', 2, at), acks: body.readInt16BE(at), timeoutMs: body.readInt32BE(at + 2) };
+  at += 6;
   const topics = body.readInt32BE(at);
   at += 4;
   for (let t = 0; t < topics; t++) {
@@ -96,10 +116,10 @@ function batchesOf(body: Buffer): { place: string; batch: Buffer }[] {
     at += 4;
     for (let p = 0; p < partitions; p++) {
       const length = body.readInt32BE(at + 4);
-      found.push({ place: `${topic}/${body.readInt32BE(at)}`, batch: body.subarray(at + 8, at + 8 + length) });
+      batches.push({ place: `${topic}/${body.readInt32BE(at)}`, batch: body.subarray(at + 8, at + 8 + length) });
       at += 8 + length;
     }
   }
   if (at !== body.length) throw new Error(`a request of ${body.length} bytes says that it has ${at}`);
-  return found;
+  return { ...head, batches };
 }
