@@ -31,7 +31,7 @@ export interface TransactionalProducerParameters {
 /**
  * One transactional id on the wire: a transaction is four steps and, where one broker leads all, five requests. kafkajs's own producer looks for a coordinator
  * before each request, adds partitions one by one, and waits for every answer in turn: twelve.
- * Every transaction must use the same partitions' sequence numbers in order: it has one transaction at a time, and after an error it is to be closed.
+ * Sequence numbers go on from transaction to transaction: one at a time, and after an error it is to be closed.
  */
 export class TransactionalProducer {
   readonly #session: ClusterSession;
